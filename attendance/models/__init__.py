@@ -1,0 +1,43 @@
+"""What a school is made of: people, courses, gallery, sessions, records, audit."""
+
+from attendance.models.audit import AuditEvent
+from attendance.models.courses import Course, Enrolment, SchoolSettings, Term
+from attendance.models.gallery import (
+    Consent,
+    EnrolmentLink,
+    FaceModelChange,
+    FaceTemplate,
+    PolicyText,
+    Selfie,
+)
+from attendance.models.people import Role, Student, User
+from attendance.models.queue import Heartbeat, QueuedWork, WorkState
+from attendance.models.records import AttendanceRecord, Source, Status
+from attendance.models.sessions import ClassSession, DetectedFace, Snapshot, UploadKey
+
+__all__ = [
+    "AttendanceRecord",
+    "AuditEvent",
+    "ClassSession",
+    "Consent",
+    "Course",
+    "DetectedFace",
+    "Enrolment",
+    "EnrolmentLink",
+    "FaceModelChange",
+    "FaceTemplate",
+    "Heartbeat",
+    "PolicyText",
+    "QueuedWork",
+    "Role",
+    "SchoolSettings",
+    "Selfie",
+    "Snapshot",
+    "Source",
+    "Status",
+    "Student",
+    "Term",
+    "UploadKey",
+    "User",
+    "WorkState",
+]

@@ -1,0 +1,134 @@
+"""Consent, selfies and the face templates made from them."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from attendance.models.people import Student
+from attendance.models.queue import QueuedWork
+from attendance.storage import private_storage
+
+
+class PolicyText(models.Model):
+    """A version of what students are told and consent to; never changed, only followed by a newer one."""
+
+    version = models.PositiveIntegerField(unique=True)
+    text = models.TextField(_("policy text"))
+    lawful_basis = models.CharField(_("lawful basis"), max_length=300)
+    published_at = models.DateTimeField(default=timezone.now, editable=False)
+    published_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        ordering = ["-version"]
+
+    def __str__(self) -> str:
+        return f"v{self.version}"
+
+
+class Consent(models.Model):
+    """A student's yes to one version of the policy; withdrawing keeps the row and ends it."""
+
+    student = models.ForeignKey(Student, models.CASCADE, related_name="consents")
+    policy = models.ForeignKey(PolicyText, models.PROTECT, related_name="consents")
+    given_at = models.DateTimeField(default=timezone.now)
+    given_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["student"], condition=Q(withdrawn_at=None), name="one_standing_consent_a_student"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.student_id}/{self.policy_id}"
+
+
+class EnrolmentLink(models.Model):
+    """A one-time link to the selfie page; only the token's hash is kept."""
+
+    student = models.ForeignKey(Student, models.CASCADE, related_name="links")
+    token_hash = models.CharField(max_length=64, unique=True)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+
+    def __str__(self) -> str:
+        return f"link of {self.student_id}"
+
+
+class Selfie(QueuedWork):
+    """The photo a student gives; one is enough, up to three stand. The file is sealed with the student's key.
+
+    ``verdict`` says what became of it once the work is DONE: ACCEPTED has a template, HELD waits for a teacher (it looks
+    like somebody else), REPLACED gave way to a retake. A selfie without a usable face is FAILED with code and reason.
+    """
+
+    class Verdict(models.TextChoices):
+        """What became of a processed selfie."""
+
+        PENDING = "PENDING", _("pending")
+        ACCEPTED = "ACCEPTED", _("accepted")
+        HELD = "HELD", _("held for review")
+        REPLACED = "REPLACED", _("replaced")
+
+    student = models.ForeignKey(Student, models.CASCADE, related_name="selfies")
+    image = models.FileField(storage=private_storage, upload_to="selfies", max_length=200)
+    sha256 = models.CharField(max_length=64)
+    verdict = models.CharField(max_length=10, choices=Verdict, default=Verdict.PENDING)
+    look_alike = models.ForeignKey(Student, models.SET_NULL, null=True, related_name="+")
+    quality = models.JSONField(default=dict)
+    uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta(QueuedWork.Meta):
+        abstract = False
+        ordering = ["-created_at", "-pk"]
+        constraints = [
+            *QueuedWork.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["student", "sha256"],
+                condition=~Q(state__in=["FAILED", "CANCELLED"]),
+                name="selfie_once_a_student",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"selfie {self.pk}"
+
+
+class FaceTemplate(models.Model):
+    """A stored embedding, sealed with its student's key; embeddings of different models never meet."""
+
+    student = models.ForeignKey(Student, models.CASCADE, related_name="templates")
+    selfie = models.ForeignKey(Selfie, models.CASCADE, related_name="templates")
+    model_id = models.CharField(max_length=128)
+    sealed_embedding = models.BinaryField(editable=False)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["selfie", "model_id"], name="one_template_a_selfie_and_model")]
+        indexes = [models.Index(fields=["student", "model_id"])]
+
+    def __str__(self) -> str:
+        return f"template {self.pk}"
+
+
+class FaceModelChange(QueuedWork):
+    """Re-embedding of all selfies for another model; the school switches when the last one is done."""
+
+    face_model = models.CharField(max_length=64)
+    model_id = models.CharField(max_length=128, blank=True)
+    total = models.PositiveIntegerField(default=0)
+    done = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+
+    class Meta(QueuedWork.Meta):
+        abstract = False
+
+    def __str__(self) -> str:
+        return f"change to {self.face_model}"

@@ -1,0 +1,74 @@
+"""The database row as the queue of record: what every piece of background work carries.
+
+States and their arrows (the only ones)::
+
+    QUEUED ------claim------> PROCESSING --write--> DONE
+      ^  ^                     |    |
+      |  +---lease over / retry+    +--refused----> FAILED   (with a reason; retry by hand goes back to QUEUED)
+      |                                               |
+      +-------------------------retry-----------------+
+    QUEUED | PROCESSING --photo deleted, student erased--> CANCELLED
+
+A claim is one conditional UPDATE that sets ``lease_until`` by the database's clock and raises ``fencing_token``; a
+result is written only where the row still holds the token of the claim.
+"""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class WorkState(models.TextChoices):
+    """Where a piece of background work stands."""
+
+    QUEUED = "QUEUED", _("queued")
+    PROCESSING = "PROCESSING", _("finding faces")
+    DONE = "DONE", _("done")
+    FAILED = "FAILED", _("failed")
+    CANCELLED = "CANCELLED", _("cancelled")
+
+
+class QueuedWork(models.Model):
+    """Work that a worker claims, does and writes back (see the arrows above)."""
+
+    state = models.CharField(max_length=10, choices=WorkState, default=WorkState.QUEUED, editable=False)
+    attempts = models.PositiveSmallIntegerField(default=0, editable=False)
+    fencing_token = models.PositiveBigIntegerField(default=0, editable=False)
+    lease_until = models.DateTimeField(null=True, editable=False)
+    not_before = models.DateTimeField(default=timezone.now, editable=False)
+    queued_at = models.DateTimeField(default=timezone.now, editable=False)
+    finished_at = models.DateTimeField(null=True, editable=False)
+    failure_code = models.CharField(max_length=32, blank=True, editable=False)
+    failure_reason = models.CharField(max_length=300, blank=True, editable=False)
+
+    class Meta:
+        abstract = True
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(condition=Q(state__in=WorkState.values), name="%(class)s_state_known"),
+            models.CheckConstraint(
+                condition=~Q(state=WorkState.PROCESSING) | Q(lease_until__isnull=False),
+                name="%(class)s_work_has_lease",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=WorkState.FAILED) | ~Q(failure_reason=""),
+                name="%(class)s_failed_with_reason",
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["state", "not_before"], name="%(class)s_queue"),
+        ]
+
+
+class Heartbeat(models.Model):
+    """The last sign of life of a worker or sweeper."""
+
+    name = models.CharField(max_length=200, primary_key=True)
+    kind = models.CharField(max_length=20)
+    at = models.DateTimeField()
+    detail = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return self.name

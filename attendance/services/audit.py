@@ -1,0 +1,50 @@
+"""One way to write the audit log."""
+
+from typing import Any
+
+from attendance.context import current_context
+from attendance.models import AuditEvent, User
+
+
+def record_event(
+    *,
+    actor: User | None,
+    action: str,
+    object_type: str,
+    object_id: object,
+    course_id: int | None = None,
+    session_id: int | None = None,
+    student_id: int | None = None,
+    old: Any = None,
+    new: Any = None,
+    reason: str = "",
+) -> AuditEvent:
+    """Add one event; call it inside the transaction of the change it speaks of.
+
+    Args:
+        actor: who did it; None is the machine.
+        action: noun and verb, such as ``record.set`` or ``photo.viewed``.
+        object_type: the model's name in lower case.
+        object_id: its key.
+        course_id: lets a course's history be read without joins.
+        session_id: the same for a session.
+        student_id: the same for a student.
+        old: the value before, as JSON; never names, pictures or vectors.
+        new: the value after.
+        reason: why, in the actor's own words.
+    """
+    context = current_context()
+    return AuditEvent.objects.create(
+        actor_id=None if actor is None else actor.pk,
+        action=action,
+        object_type=object_type,
+        object_id=str(object_id),
+        course_id=course_id,
+        session_id=session_id,
+        student_id=student_id,
+        old=old,
+        new=new,
+        reason=reason[:300],
+        address=context.address,
+        request_id=context.request_id,
+    )
