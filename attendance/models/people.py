@@ -33,7 +33,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     EMAIL_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = ["email"]
 
-    objects: ClassVar[UserManager["User"]] = UserManager()
+    objects = UserManager()
 
     class Meta:
         verbose_name = _("user")
