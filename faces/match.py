@@ -1,0 +1,163 @@
+"""Who is it: verification of two faces (1:1) and open-set identification against a gallery (1:N)."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from faces.distance import Similarities, check_embeddings, cosine_similarities, cosine_similarity
+from faces.errors import ModelMismatch
+from faces.types import Embedding, Embeddings, Match
+
+_AT_THRESHOLD: Final = 1e-9
+"""Worth of a pair exactly at the threshold: more than no pair, less than any float32 step above it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gallery:
+    """Enrolled embeddings that probes are searched against.
+
+    Attributes:
+        identities: one key a row; a key that comes twice has two templates.
+        embeddings: float32 (n, d), rows of unit L2 norm; n may be zero.
+        model_id: the recipe that made the embeddings.
+    """
+
+    identities: tuple[str, ...]
+    embeddings: Embeddings
+    model_id: str
+
+    def __post_init__(self) -> None:
+        check_embeddings(self.embeddings)
+        if len(self.identities) != len(self.embeddings):
+            raise ValueError(f"{len(self.identities)} identities do not fit {len(self.embeddings)} embeddings.")
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Every identity once, in the order of its first template."""
+        return tuple(dict.fromkeys(self.identities))
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What a comparison of two faces says.
+
+    Attributes:
+        similarity: cosine similarity, range [-1, 1].
+        threshold_cosine: what it had to reach.
+        same: whether it did.
+    """
+
+    similarity: float
+    threshold_cosine: float
+    same: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A student whom a probe resembles, whether or not it was assigned to them.
+
+    Attributes:
+        identity: the gallery's key of that student.
+        similarity: cosine similarity to that student's best template, range [-1, 1].
+    """
+
+    identity: str
+    similarity: float
+
+
+def verify(a: Embedding, b: Embedding, *, threshold_cosine: float) -> Verification:
+    """Decide whether two faces are of one person (1:1).
+
+    Args:
+        a: float32 (d,), unit L2 norm.
+        b: float32 (d,), unit L2 norm, of the same model.
+        threshold_cosine: the same when similarity >= threshold; range [-1, 1].
+    """
+    similarity = cosine_similarity(a, b)
+    same = bool(np.float32(similarity) >= np.float32(threshold_cosine))
+    return Verification(similarity=similarity, threshold_cosine=threshold_cosine, same=same)
+
+
+def identify(probes: Embeddings, gallery: Gallery, *, threshold_cosine: float, model_id: str) -> list[Match | None]:
+    """Assign each probe at most one student, each student at most one probe (open-set 1:N).
+
+    Of all such assignments of pairs at or above the threshold it is the one with the largest sum of
+    ``similarity - threshold``. Pairs below the threshold take no part, so they can never outvote one above it.
+
+    Args:
+        probes: float32 (n, d), rows of unit L2 norm; n may be zero.
+        gallery: one or more templates a student (the best one counts); may be empty.
+        threshold_cosine: accept when similarity >= threshold; range [-1, 1].
+        model_id: the recipe that made the probes.
+
+    Returns:
+        n entries in probe order; None means not on the roster.
+
+    Raises:
+        ModelMismatch: the gallery came from another embedding model.
+    Source: optimal assignment, Kuhn 1955 (scipy.optimize.linear_sum_assignment).
+    """
+    if model_id != gallery.model_id:
+        raise ModelMismatch(f"These faces were embedded by {model_id}, the gallery by {gallery.model_id}.")
+    matches: list[Match | None] = [None] * len(probes)
+    if not len(probes) or not gallery.identities:
+        return matches
+    people = gallery.people
+    similarities = best_by_person(probes, gallery)
+    # Compared as float32: a similarity of 0.7 in float32 lies below the float64 0.7, and would miss its own threshold.
+    accepted = similarities >= np.float32(threshold_cosine)
+    for probe, person in _assign(similarities.astype(np.float64) - float(np.float32(threshold_cosine)), accepted):
+        similarity = max(float(similarities[probe, person]), threshold_cosine)
+        matches[probe] = Match(people[person], similarity, threshold_cosine)
+    return matches
+
+
+def candidates(probes: Embeddings, gallery: Gallery, *, top: int = 3) -> list[list[Candidate]]:
+    """List the students whom each probe resembles most, without assigning any.
+
+    Args:
+        probes: float32 (n, d), rows of unit L2 norm; n may be zero.
+        gallery: one or more templates a student (the best one counts); may be empty.
+        top: at most so many a probe.
+
+    Returns:
+        n lists in probe order, the most similar first; students of equal similarity in gallery order.
+    """
+    if not len(probes) or not gallery.identities:
+        return [[] for _ in probes]
+    people = gallery.people
+    similarities = best_by_person(probes, gallery)
+    order = np.argsort(-similarities, axis=1, kind="stable")[:, :top]
+    return [
+        [Candidate(people[person], float(row[person])) for person in ranked]
+        for row, ranked in zip(similarities, order, strict=True)
+    ]
+
+
+def best_by_person(probes: Embeddings, gallery: Gallery) -> Similarities:
+    """Compare probes with each person's best template.
+
+    Args:
+        probes: float32 (n, d), rows of unit L2 norm.
+        gallery: must not be empty.
+
+    Returns:
+        float32 (n, people), columns in the order of ``gallery.people``.
+    """
+    by_template = cosine_similarities(probes, gallery.embeddings)
+    column = {person: position for position, person in enumerate(gallery.people)}
+    best = np.full((len(probes), len(column)), -1.0, dtype=np.float32)
+    for template, identity in enumerate(gallery.identities):
+        of_person = best[:, column[identity]]
+        np.maximum(of_person, by_template[:, template], out=of_person)
+    return best
+
+
+def _assign(excess: NDArray[np.float64], accepted: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Solve the assignment; a pair that is not accepted is worth nothing and is dropped afterwards."""
+    worth = np.where(accepted, excess + _AT_THRESHOLD, 0.0)
+    rows, columns = linear_sum_assignment(worth, maximize=True)
+    return [(int(row), int(column)) for row, column in zip(rows, columns, strict=True) if accepted[row, column]]

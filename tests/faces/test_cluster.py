@@ -1,0 +1,105 @@
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from faces.cluster import cluster
+from faces.distance import unit_rows
+from faces.types import Embeddings
+
+
+def at_angles(*degrees: float) -> Embeddings:
+    radians = np.radians(degrees)
+    return np.stack([np.cos(radians), np.sin(radians)], axis=1).astype(np.float32)
+
+
+def test_zero_faces_make_zero_clusters() -> None:
+    assert cluster(np.zeros((0, 2), dtype=np.float32), photos=[], threshold_cosine=0.5) == []
+
+
+def test_a_single_face_is_a_cluster() -> None:
+    assert cluster(at_angles(10), photos=["a"], threshold_cosine=0.5) == [0]
+
+
+def test_two_people_in_three_photos() -> None:
+    faces = at_angles(0, 90, 5, 95, 10)
+    assert cluster(faces, photos=["a", "a", "b", "b", "c"], threshold_cosine=0.5) == [0, 1, 0, 1, 0]
+
+
+def test_faces_at_the_threshold_are_joined() -> None:
+    faces = np.array([[1, 0], [0.7, np.sqrt(1 - 0.49)]], dtype=np.float32)
+    assert cluster(faces, photos=["a", "b"], threshold_cosine=0.7) == [0, 0]
+    assert cluster(faces, photos=["a", "b"], threshold_cosine=0.701) == [0, 1]
+
+
+def test_two_faces_of_one_photo_are_never_the_same_person() -> None:
+    assert cluster(at_angles(0, 0), photos=["a", "a"], threshold_cosine=0.5) == [0, 1]
+
+
+def test_the_likelier_of_two_faces_of_one_photo_joins_and_the_other_stays_out() -> None:
+    faces = at_angles(0, 30, 10)
+    assert cluster(faces, photos=["a", "a", "b"], threshold_cosine=0.5) == [0, 1, 0]
+
+
+def test_a_chain_of_look_alikes_is_not_one_person() -> None:
+    # Neighbours are 40 or 41 degrees apart (cosine 0.75); single linkage would join all four.
+    faces = at_angles(0, 40, 81, 121)
+    assert cluster(faces, photos=list("abcd"), threshold_cosine=0.7) == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("threshold", [0.0, -0.1, 1.1])
+def test_threshold_out_of_range_is_refused(threshold: float) -> None:
+    with pytest.raises(ValueError, match="threshold"):
+        cluster(at_angles(0), photos=["a"], threshold_cosine=threshold)
+
+
+def test_photos_must_fit_the_faces() -> None:
+    with pytest.raises(ValueError, match="2 faces"):
+        cluster(at_angles(0, 1), photos=["a"], threshold_cosine=0.5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), count=st.integers(0, 20), threshold=st.floats(0.05, 0.95))
+def test_clusters_respect_photos_and_threshold(seed: int, count: int, threshold: float) -> None:
+    random = np.random.default_rng(seed)
+    faces = unit_rows(random.normal(size=(count, 3)))
+    photos = [str(number) for number in random.integers(0, 8, size=count)]
+    labels = cluster(faces, photos=photos, threshold_cosine=threshold)
+    assert labels == cluster(faces, photos=photos, threshold_cosine=threshold)
+    assert sorted(set(labels)) == list(range(len(set(labels))))
+    groups = [[face for face in range(count) if labels[face] == label] for label in set(labels)]
+    for group in groups:
+        assert len({photos[face] for face in group}) == len(group)
+    sums = {label: faces[group].astype(float).sum(axis=0) for label, group in enumerate(groups)}
+    for a in range(len(groups)):
+        for b in range(a):
+            mean = sums[a] @ sums[b] / (len(groups[a]) * len(groups[b]))
+            shared = {photos[face] for face in groups[a]} & {photos[face] for face in groups[b]}
+            assert shared or mean < threshold + 1e-6
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_order_of_the_faces_does_not_change_who_is_together(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    people = unit_rows(random.normal(size=(4, 32)))
+    faces = unit_rows(np.repeat(people, 4, axis=0) + 0.05 * random.normal(size=(16, 32)))
+    photos = [str(number % 4) for number in range(16)]
+    order = random.permutation(16)
+    straight = cluster(faces, photos=photos, threshold_cosine=0.6)
+    shuffled = cluster(faces[order], photos=[photos[i] for i in order], threshold_cosine=0.6)
+    together = {(i, j) for i in range(16) for j in range(16) if straight[i] == straight[j]}
+    again = {(int(order[i]), int(order[j])) for i in range(16) for j in range(16) if shuffled[i] == shuffled[j]}
+    assert together == again
+
+
+def test_many_faces_take_seconds() -> None:
+    random = np.random.default_rng(7)
+    people = unit_rows(random.normal(size=(500, 128)))
+    faces = unit_rows(np.repeat(people, 6, axis=0) + 0.05 * random.normal(size=(3000, 128)))
+    started = time.monotonic()
+    labels = cluster(faces, photos=[str(number) for number in range(3000)], threshold_cosine=0.5)
+    assert labels == [number // 6 for number in range(3000)]
+    assert time.monotonic() - started < 20
