@@ -1,0 +1,184 @@
+"""Reports as files: CSV and XLSX that a spreadsheet opens as text, never as formulas.
+
+Source: OWASP, CSV Injection; the characters that start a formula, and their full-width forms.
+"""
+
+import csv
+import datetime as dt
+import io
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Final
+
+import xlsxwriter
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from attendance.models import AttendanceRecord, ClassSession, Status, User
+from attendance.services.audit import record_event
+from attendance.services.register import register
+from attendance.services.reports import CourseReport, ReportRow
+
+BOM: Final = "\ufeff"
+_STARTS_FORMULA: Final = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001  the full-width forms are meant
+_CODES: Final = {Status.PRESENT: "P", Status.ABSENT: "A", Status.LATE: "L", Status.EXCUSED: "E"}
+
+Cell = str | int | Decimal
+
+
+def safe_cell(value: Cell | None) -> Cell:
+    """Give a cell that no spreadsheet takes for a formula; numbers stay numbers, None is empty."""
+    if value is None:
+        return ""
+    if isinstance(value, str) and value.lstrip(" \u3000\xa0").startswith(_STARTS_FORMULA):
+        return f"'{value}"
+    return value
+
+
+def report_csv(report: CourseReport, *, by: User) -> str:
+    """Write a course's report: a student a line, a column a session, the formula in the last column.
+
+    The mark of a session outside the enrolment is ``-``; that of a session without a mark is empty.
+    """
+    _log_export("report", report.course.pk, by=by, new={"format": "csv", **_span(report)})
+    header = [*_sum_header(), *(_session_title(session) for session in report.sessions), _("Formula")]
+    lines = ([*_sums(row), *_marks(report, row), report.formula] for row in report.rows)
+    return BOM + "".join(_csv_lines([header], lines))
+
+
+def report_xlsx(report: CourseReport, *, by: User) -> bytes:
+    """Write the same report as a workbook, the formula above the table."""
+    _log_export("report", report.course.pk, by=by, new={"format": "xlsx", **_span(report)})
+    buffer = io.BytesIO()
+    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "in_memory": False}
+    with xlsxwriter.Workbook(buffer, options) as book:
+        bold = book.add_format({"bold": True})
+        sheet = book.add_worksheet(_("Report"))
+        sheet.set_column(0, 0, 14)
+        sheet.set_column(1, 1, 30)
+        head: list[list[Cell]] = [
+            [str(report.course), f"{report.first_day.isoformat()} - {report.last_day.isoformat()}"],
+            [report.formula],
+            [],
+            [*_sum_header(), *(_session_title(session) for session in report.sessions)],
+        ]
+        for number, cells in enumerate(head):
+            sheet.write_row(number, 0, cells, bold)
+        sheet.freeze_panes(len(head), 2)
+        for number, row in enumerate(report.rows, start=len(head)):
+            sheet.write_row(number, 0, [*_sums(row), *_marks(report, row)])
+    return buffer.getvalue()
+
+
+def session_csv(session: ClassSession, *, by: User) -> str:
+    """Write a session's register: a student a line."""
+    _log_export("session", session.course_id, by=by, session_id=session.pk, new={"format": "csv"})
+    header = [_("School id"), _("Name"), _("Mark"), _("Code"), _("Source"), _("Seen at"), _("Changed by")]
+    lines = (
+        [
+            row.student.school_id,
+            row.student.name,
+            row.label,
+            "" if row.status is None else _CODES[row.status],
+            row.source,
+            "" if row.seen_at is None else timezone.localtime(row.seen_at).strftime("%H:%M"),
+            "" if row.by is None else str(row.by),
+        ]
+        for row in register(session)
+    )
+    return BOM + "".join(_csv_lines([header], lines))
+
+
+def school_csv(*, first_day: dt.date, last_day: dt.date, by: User) -> Iterator[str]:
+    """Write every mark of all courses in these days, a mark a line, in pieces: memory stays flat.
+
+    Args:
+        first_day: from.
+        last_day: to, included.
+        by: an admin.
+    """
+    new = {"format": "csv", "first_day": first_day.isoformat(), "last_day": last_day.isoformat()}
+    _log_export("school", None, by=by, new=new)
+    return _school_lines(first_day, last_day)
+
+
+def _school_lines(first_day: dt.date, last_day: dt.date) -> Iterator[str]:
+    yield BOM
+    header = [_("Term"), _("Course"), _("Course code"), _("Day"), _("Starts"), _("School id"), _("Student"), _("Name")]
+    header += [_("Mark"), _("Code"), _("Source"), _("Final")]
+    records = (
+        AttendanceRecord.objects.filter(session__held_on__range=(first_day, last_day))
+        .select_related("session__course__term", "student")
+        .order_by("session__held_on", "session_id", "student__sort_key", "student_id")
+    )
+    yield from _csv_lines([header], (_school_line(record) for record in records.iterator(chunk_size=2000)))
+
+
+def _school_line(record: AttendanceRecord) -> list[Cell | None]:
+    session, course = record.session, record.session.course
+    status = Status(record.status)
+    return [
+        course.term.name,
+        course.name,
+        course.code,
+        session.held_on.isoformat(),
+        timezone.localtime(session.starts_at).strftime("%H:%M"),
+        record.student.school_id,
+        record.student_id,
+        record.student.name,
+        str(status.label),
+        _CODES[status],
+        record.source,
+        _("yes") if session.is_final else _("no"),
+    ]
+
+
+def _sum_header() -> list[str]:
+    counts = [_("Present"), _("Absent"), _("Late"), _("Excused"), _("Not marked"), _("Counted"), _("Points")]
+    return [_("School id"), _("Name"), *counts, _("Percent")]
+
+
+def _sums(row: ReportRow) -> list[Cell | None]:
+    counts: list[Cell | None] = [row.present, row.absent, row.late, row.excused, row.unmarked, row.counted]
+    return [row.student.school_id, row.student.name, *counts, row.points, row.percent]
+
+
+def _marks(report: CourseReport, row: ReportRow) -> list[str]:
+    """One code a session; a lone dash, which no spreadsheet takes for a formula, stands outside the enrolment."""
+    cells = []
+    for session in report.sessions:
+        status = row.marks.get(session.pk)
+        cells.append("–" if session.pk not in row.marks else "" if status is None else _CODES[status])  # noqa: RUF001
+    return cells
+
+
+def _session_title(session: ClassSession) -> str:
+    start = timezone.localtime(session.starts_at).strftime("%Y-%m-%d %H:%M")
+    return start if session.is_final else f"{start} {_('(open)')}"
+
+
+def _span(report: CourseReport) -> dict[str, str]:
+    return {"first_day": report.first_day.isoformat(), "last_day": report.last_day.isoformat()}
+
+
+def _csv_lines(*parts: Iterable[Iterable[Cell | None]]) -> Iterator[str]:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    for lines in parts:
+        for line in lines:
+            writer.writerow([safe_cell(cell) for cell in line])
+            yield buffer.getvalue()
+            buffer.seek(0)
+            buffer.truncate()
+
+
+def _log_export(what: str, course_id: int | None, *, by: User, new: object, session_id: int | None = None) -> None:
+    record_event(
+        actor=by,
+        action="report.exported",
+        object_type=what,
+        object_id=session_id or course_id or "",
+        course_id=course_id,
+        session_id=session_id,
+        new=new,
+    )
