@@ -14,6 +14,8 @@ from django.utils.translation import gettext_lazy as _
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 environ.Env.read_env(BASE_DIR / ".env")
+# The keys that `make run` made on its first start (scripts/local_keys.py); the environment and .env win over them.
+environ.Env.read_env(Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))) / "local.env")
 
 DEVELOPMENT_SECRET = "development-only-never-in-production"  # noqa: S105  refused below outside DEBUG
 
@@ -310,6 +312,18 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "WorkState": "attendance.models.WorkState",
+        "SessionState": "attendance.models.ClassSession.State",
+        "Status": "attendance.models.Status",
+        "Source": "attendance.models.Source",
+        "Role": "attendance.models.Role",
+        "SelfieVerdict": "attendance.models.Selfie.Verdict",
+        "FaceOutcome": "attendance.models.DetectedFace.Outcome",
+        "FaceDecision": "attendance.models.DetectedFace.Decision",
+        "ExcusedCounts": "attendance.models.Course.Excused",
+        "UnmarkedCounts": "attendance.models.Course.Unmarked",
+    },
 }
 
 # Only request counting uses the cache: a memory of each web process is enough, and no broker outage can break a page.

@@ -1,0 +1,86 @@
+"""Starts the whole site on this machine, until Ctrl-C."""
+
+import errno
+import os
+from argparse import ArgumentParser
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, connections
+
+from attendance import local_site
+from attendance.models import User
+from attendance.settings import env
+from attendance.supervisor import CannotRun, Supervisor
+
+
+class Command(BaseCommand):
+    """Prepare the data, then run Valkey, worker, sweeper and web server under one supervisor."""
+
+    help = "Start the whole site on this machine: Valkey, worker, sweeper and web server. Ctrl-C stops it all."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take where to listen; the environment says so too, which suits `make run`."""
+        # Address that `make run` listens on; 0.0.0.0 lets phones on the same network in. Default 127.0.0.1.
+        parser.add_argument("--host", default=env.str("BIND_ADDRESS", default="127.0.0.1"), help="address to listen on")
+        # Port that `make run` serves the site on. Default 8000.
+        parser.add_argument("--port", type=int, default=env.int("PORT", default=8000), help="port to listen on")
+        parser.add_argument("--without-demo", action="store_true", help="leave an empty database empty")
+
+    def handle(self, *args: Any, host: str, port: int, without_demo: bool, **options: Any) -> None:
+        """Run until a signal comes."""
+        folder: Path = settings.DATA_DIR
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = local_site.hold_lock(folder)
+            local_site.require_free_disk(folder)
+            local_site.require_free_port(host, port, name="PORT")
+            if local_site.has_own_broker():
+                local_site.require_free_port("127.0.0.1", settings.VALKEY_PORT, name="VALKEY_PORT")
+            self._prepare(without_demo=without_demo)
+            self._supervise(host, port)
+            lock.close()
+        except CannotRun as stop:
+            raise CommandError(str(stop)) from None
+        except (OSError, DatabaseError) as error:
+            raise CommandError(_sentence(error)) from error
+        self.stdout.write("Stopped. Everything is kept in " + str(folder))
+
+    def _prepare(self, *, without_demo: bool) -> None:
+        """Bring database and static files up to date; fill an empty school with the demo."""
+        self.stdout.write("Preparing the database and the pages ...")
+        self.stdout.flush()
+        call_command("migrate", interactive=False, verbosity=0)
+        if not settings.DEBUG:
+            call_command("collectstatic", interactive=False, verbosity=0)
+        if not without_demo and not User.objects.exists():
+            call_command("demo", verbosity=0)
+        connections.close_all()  # the supervisor itself needs none, and no child may inherit one
+
+    def _supervise(self, host: str, port: int) -> None:
+        supervisor = Supervisor(
+            environment={**os.environ, "PYTHONUNBUFFERED": "1"}, folder=settings.BASE_DIR, say=self._say
+        )
+        supervisor.run(local_site.services(host=host, port=port), when_ready=lambda: self._welcome(host, port))
+
+    def _say(self, line: str) -> None:
+        with suppress(BrokenPipeError):  # nobody reads any more; the site goes on
+            self.stdout.write(line)
+            self.stdout.flush()
+
+    def _welcome(self, host: str, port: int) -> None:
+        self._say(f"\nRollcall runs at {local_site.local_address(host, port)}\n")
+        self._say("Ctrl-C stops it; the next `make run` goes on with the same data.\n")
+
+
+def _sentence(error: OSError | DatabaseError) -> str:
+    text = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    if "disk is full" in text or (isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}):
+        return "The disk is full: free some space, then start again; what was saved is kept."
+    if isinstance(error, DatabaseError):
+        return f"The database did not do as asked: {text}"
+    return f"The operating system refused: {text}"
