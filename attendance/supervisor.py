@@ -21,6 +21,7 @@ from typing import IO, Final
 PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 POLL_SECONDS: Final = 0.1
 LONGEST_PAUSE_SECONDS: Final = 30.0
+LAST_LINES_SECONDS: Final = 2.0
 
 Say = Callable[[str], None]
 
@@ -52,6 +53,7 @@ class Service:
 class _Running:
     service: Service
     process: subprocess.Popen[str]
+    relay: threading.Thread
     started_at: float
     falls: int = 0
     restart_at: float | None = None
@@ -116,12 +118,14 @@ class Supervisor:
             start_new_session=True,
             preexec_fn=_end_with_parent if sys.platform == "linux" else None,
         )
-        threading.Thread(target=self._relay, args=(service.name, process.stdout), daemon=True).start()
-        return _Running(service, process, started_at=time.monotonic())
+        relay = threading.Thread(target=self._relay, args=(service.name, process.stdout), daemon=True)
+        relay.start()
+        return _Running(service, process, relay, started_at=time.monotonic())
 
     def _relay(self, name: str, stream: IO[str]) -> None:
-        for line in stream:
-            self._tell(f"{name:>8} | {line.rstrip()}")
+        with stream:
+            for line in stream:
+                self._tell(f"{name:>8} | {line.rstrip()}")
 
     def _tell(self, line: str) -> None:
         with self._lines:
@@ -149,11 +153,13 @@ class Supervisor:
             self._note_fall(running, now)
         elif now >= running.restart_at:
             fresh = self._start(running.service)
-            running.process, running.started_at, running.restart_at = fresh.process, fresh.started_at, None
+            running.process, running.relay, running.started_at = fresh.process, fresh.relay, fresh.started_at
+            running.restart_at = None
 
     def _note_fall(self, running: _Running, now: float) -> None:
         name, code = running.service.name, running.process.returncode
         _end_group(running.process.pid)
+        running.relay.join(LAST_LINES_SECONDS)
         running.falls = running.falls + 1 if now - running.started_at < self.steady_seconds else 1
         if running.falls >= self.most_falls:
             raise CannotRun(f"The {name} process ended {running.falls} times in a row ({_how(code)}); all was stopped.")
@@ -173,6 +179,7 @@ class Supervisor:
                     self._tell(f"The {running.service.name} process did not end by itself and is killed.")
             _end_group(process.pid)
             process.wait()
+            running.relay.join(LAST_LINES_SECONDS)
 
 
 _ENDING_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
