@@ -17,7 +17,8 @@ test: environment ## Run every test: the fast ones in parallel, then those with 
 check: environment ## Run style, types, layers, deployment checks, migrations, API schema, licences, advisories
 	@$(BIN) -m scripts.run_checks
 
-fix: environment ## Sort imports and format
+fix: environment ## Sort imports, format, and write the table of settings anew
+	@$(BIN) -m scripts.settings_table
 	@$(BIN) -m ruff check --fix --quiet . || true
 	@$(BIN) -m ruff format .
 

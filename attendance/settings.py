@@ -44,8 +44,9 @@ TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var")))
 # Database. Default: SQLite in DATA_DIR. PostgreSQL: postgres://user:password@host/name
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'rollcall.sqlite3'}")}
-# Broker for the wake-ups. Default: the Valkey server that `make run` starts on this port of this machine.
+# Port of the Valkey server that `make run` starts on this machine. Default 6391.
 VALKEY_PORT = env.int("VALKEY_PORT", default=6391)
+# Broker for the wake-ups, Redis or Valkey. Default: the server on VALKEY_PORT, which `make run` then starts.
 REDIS_URL = env.str("REDIS_URL", default=f"redis://127.0.0.1:{VALKEY_PORT}/0")
 
 # Recogniser; empty: the one that the school's templates were made with (sface at first).
