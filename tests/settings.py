@@ -10,5 +10,7 @@ os.environ.setdefault("FACE_PIPELINE_BUILDER", "tests.fakes.build_pipeline")
 
 from attendance.settings import *  # noqa: F403
 
+# WhiteNoise looks for it at the first request.
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # noqa: F405
 # A password in a test needs no slow hash.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

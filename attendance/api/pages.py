@@ -1,0 +1,20 @@
+"""Pages of a list."""
+
+from rest_framework.pagination import PageNumberPagination
+from rest_framework.request import Request
+
+from attendance.api.serializers.strict import PageSerializer, checked
+
+
+class Pages(PageNumberPagination):
+    """``?page=2&page_size=50``; a list without parameters starts with its first 100 rows."""
+
+    page_size = 100
+    max_page_size = 500
+    page_size_query_param = "page_size"
+
+    def get_page_size(self, request: Request) -> int:
+        """Give the size asked for; a wrong one is an error and not silently another size."""
+        own = {name: value for name, value in request.query_params.items() if name in ("page", "page_size")}
+        size: int = checked(PageSerializer, own).get("page_size", self.page_size)
+        return size
