@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from attendance.models import SchoolSettings, Term, User
 from attendance.services.audit import record_event
-from attendance.services.errors import InvalidValue
+from attendance.services.errors import FaceFeaturesOff, InvalidValue
 from attendance.services.names import clean_text
 
 SETTINGS: Final = ("name", "photo_retention_days", "template_retention_days")
@@ -18,6 +18,18 @@ SETTINGS: Final = ("name", "photo_retention_days", "template_retention_days")
 def school_settings() -> SchoolSettings:
     """Give the school's one row, made at first use."""
     return SchoolSettings.objects.get_or_create(pk=1)[0]
+
+
+def require_face_features() -> None:
+    """Make sure that an admin has published what students are told.
+
+    Raises:
+        FaceFeaturesOff: nothing about faces may be stored yet.
+    """
+    if not SchoolSettings.objects.filter(pk=1, face_features_on=True).exists():
+        raise FaceFeaturesOff(
+            _("Face features are off: an admin publishes the privacy text first. Marks by hand work without it.")
+        )
 
 
 @transaction.atomic
