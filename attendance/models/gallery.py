@@ -48,12 +48,16 @@ class Consent(models.Model):
 
 
 class EnrolmentLink(models.Model):
-    """A one-time link to the selfie page; only the token's hash is kept."""
+    """A one-time link to the selfie page; only the token's hash is kept.
+
+    When the selfie given through it turns out to be unusable, the link is open again for the retake.
+    """
 
     student = models.ForeignKey(Student, models.CASCADE, related_name="links")
     token_hash = models.CharField(max_length=64, unique=True)
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
+    selfie = models.ForeignKey("Selfie", models.SET_NULL, null=True, related_name="links")
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
 
@@ -66,6 +70,7 @@ class Selfie(QueuedWork):
 
     ``verdict`` says what became of it once the work is DONE: ACCEPTED has a template, HELD waits for a teacher (it looks
     like somebody else), REPLACED gave way to a retake. A selfie without a usable face is FAILED with code and reason.
+    An ``extra`` one stands beside the others instead of replacing them.
     """
 
     class Verdict(models.TextChoices):
@@ -82,6 +87,7 @@ class Selfie(QueuedWork):
     verdict = models.CharField(max_length=10, choices=Verdict, default=Verdict.PENDING)
     look_alike = models.ForeignKey(Student, models.SET_NULL, null=True, related_name="+")
     quality = models.JSONField(default=dict)
+    extra = models.BooleanField(default=False)
     uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -119,13 +125,17 @@ class FaceTemplate(models.Model):
 
 
 class FaceModelChange(QueuedWork):
-    """Re-embedding of all selfies for another model; the school switches when the last one is done."""
+    """Re-embedding of all selfies for another model; the school switches when the last one is done.
+
+    ``skipped`` holds the ids of selfies in which the new model finds no usable face.
+    """
 
     face_model = models.CharField(max_length=64)
     model_id = models.CharField(max_length=128, blank=True)
     total = models.PositiveIntegerField(default=0)
     done = models.PositiveIntegerField(default=0)
-    failed = models.PositiveIntegerField(default=0)
+    skipped = models.JSONField(default=list)
+    started_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
 
     class Meta(QueuedWork.Meta):
         abstract = False

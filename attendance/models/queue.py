@@ -10,7 +10,8 @@ States and their arrows (the only ones)::
     QUEUED | PROCESSING --photo deleted, student erased--> CANCELLED
 
 A claim is one conditional UPDATE that sets ``lease_until`` by the database's clock and raises ``fencing_token``; a
-result is written only where the row still holds the token of the claim.
+result is written only where the row still holds the token of the claim. ``woken_at`` says when a worker was last called
+for the row: the sweeper calls again only when that call seems lost.
 """
 
 from typing import ClassVar
@@ -40,6 +41,7 @@ class QueuedWork(models.Model):
     lease_until = models.DateTimeField(null=True, editable=False)
     not_before = models.DateTimeField(default=timezone.now, editable=False)
     queued_at = models.DateTimeField(default=timezone.now, editable=False)
+    woken_at = models.DateTimeField(null=True, editable=False)
     finished_at = models.DateTimeField(null=True, editable=False)
     failure_code = models.CharField(max_length=32, blank=True, editable=False)
     failure_reason = models.CharField(max_length=300, blank=True, editable=False)
