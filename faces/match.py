@@ -1,5 +1,6 @@
 """Who is it: verification of two faces (1:1) and open-set identification against a gallery (1:N)."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -81,7 +82,14 @@ def verify(a: Embedding, b: Embedding, *, threshold_cosine: float) -> Verificati
     return Verification(similarity=similarity, threshold_cosine=threshold_cosine, same=same)
 
 
-def identify(probes: Embeddings, gallery: Gallery, *, threshold_cosine: float, model_id: str) -> list[Match | None]:
+def identify(
+    probes: Embeddings,
+    gallery: Gallery,
+    *,
+    threshold_cosine: float,
+    model_id: str,
+    forbidden: Sequence[Collection[str]] | None = None,
+) -> list[Match | None]:
     """Assign each probe at most one student, each student at most one probe (open-set 1:N).
 
     Of all such assignments of pairs at or above the threshold it is the one with the largest sum of
@@ -92,6 +100,7 @@ def identify(probes: Embeddings, gallery: Gallery, *, threshold_cosine: float, m
         gallery: one or more templates a student (the best one counts); may be empty.
         threshold_cosine: accept when similarity >= threshold; range [-1, 1].
         model_id: the recipe that made the probes.
+        forbidden: for each probe the identities that it is known not to be; None forbids nothing.
 
     Returns:
         n entries in probe order; None means not on the roster.
@@ -109,6 +118,8 @@ def identify(probes: Embeddings, gallery: Gallery, *, threshold_cosine: float, m
     similarities = best_by_person(probes, gallery)
     # Compared as float32: a similarity of 0.7 in float32 lies below the float64 0.7, and would miss its own threshold.
     accepted = similarities >= np.float32(threshold_cosine)
+    if forbidden is not None:
+        accepted &= ~_known_not_to_be(forbidden, gallery)
     for probe, person in _assign(similarities.astype(np.float64) - float(np.float32(threshold_cosine)), accepted):
         similarity = max(float(similarities[probe, person]), threshold_cosine)
         matches[probe] = Match(people[person], similarity, threshold_cosine)
@@ -154,6 +165,10 @@ def best_by_person(probes: Embeddings, gallery: Gallery) -> Similarities:
         of_person = best[:, column[identity]]
         np.maximum(of_person, by_template[:, template], out=of_person)
     return best
+
+
+def _known_not_to_be(forbidden: Sequence[Collection[str]], gallery: Gallery) -> NDArray[np.bool_]:
+    return np.array([[person in names for person in gallery.people] for names in forbidden], dtype=np.bool_)
 
 
 def _assign(excess: NDArray[np.float64], accepted: NDArray[np.bool_]) -> list[tuple[int, int]]:
