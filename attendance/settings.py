@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
+env = environ.FileAwareEnv()  # NAME_FILE names a file that holds the value, as containers hand out secrets
 environ.Env.read_env(BASE_DIR / ".env")
 # The keys that `make run` made on its first start (scripts/local_keys.py); the environment and .env win over them.
 environ.Env.read_env(Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))) / "local.env")
@@ -206,7 +206,8 @@ LANGUAGES = [("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA_DIR / "static"
+# Where `manage.py collectstatic` puts the files of the pages. Default: static/ in DATA_DIR.
+STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(DATA_DIR / "static")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {

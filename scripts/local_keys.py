@@ -31,6 +31,7 @@ def ensure(root: Path, environment: Mapping[str, str]) -> Path:
     given = {**_lines_of(root / ".env"), **environment}
     folder = Path(given.get("DATA_DIR") or root / "var")
     path = folder / FILE
+    given |= {name.removesuffix("_FILE"): value for name, value in given.items()}
     if path.exists() or {"SECRET_KEY", "MASTER_KEY"} <= given.keys():
         return path
     if (folder / DATABASE).exists() and "MASTER_KEY" not in given:

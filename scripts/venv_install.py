@@ -94,12 +94,15 @@ def ensure(root: Path, purpose: str) -> Path:
 
 def _is_usable(venv: Path) -> bool:
     """Tell whether the venv lies where it was made and still starts the same Python."""
-    python = venv / "bin" / "python"
-    if not python.exists():
+    python, notes = venv / "bin" / "python", venv / "pyvenv.cfg"
+    if not python.exists() or not notes.exists():
         return False
-    question = "import sys; print(sys.prefix, '{}.{}'.format(*sys.version_info[:2]))"
+    made_by = next((line for line in notes.read_text().splitlines() if line.startswith("command = ")), "")
+    if not made_by.endswith(f" {venv}"):
+        return False  # its scripts name the folder that it was made in
+    question = "import sys; print('{}.{}'.format(*sys.version_info[:2]))"
     answer = subprocess.run([str(python), "-c", question], capture_output=True, text=True, check=False)
-    return answer.stdout.strip() == "{path} {python}".format(**_identity(venv))
+    return answer.stdout.strip() == _identity(venv)["python"]
 
 
 def _make(venv: Path) -> None:
@@ -130,7 +133,8 @@ def _plain(name: str) -> str:
 
 def _pip(python: Path, *arguments: str) -> str:
     environment = {**os.environ, "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "LC_ALL": "C.UTF-8"}
-    command = [str(python), "-m", "pip", *arguments]
+    # --retries: also the warnings that tell a missing network from a missing build.
+    command = [str(python), "-m", "pip", "--retries", "3", *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise CannotStart(install_failure(done.stdout + done.stderr))
