@@ -2,7 +2,10 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from attendance.admin import back_office
+
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("back-office/", back_office.urls),
     path("api/v1/", include("attendance.api.urls")),
     path("", include("attendance.web.urls")),
 ]
