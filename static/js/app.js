@@ -1,0 +1,61 @@
+// What every page shares: notices for failed requests, copy buttons, dialogs that ask first.
+
+const notices = document.getElementById("notices");
+
+/** Show one sentence where screen readers hear it. */
+export function notify(sentence, kind = "error") {
+  if (!notices) return;
+  const box = document.createElement("div");
+  box.className = `notice ${kind}`;
+  if (kind === "error") box.setAttribute("role", "alert");
+  const text = document.createElement("p");
+  text.textContent = sentence;
+  box.append(text);
+  notices.replaceChildren(box);
+  box.scrollIntoView({ block: "nearest" });
+}
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { xhr } = event.detail;
+  if (xhr.status >= 400 && xhr.getResponseHeader("HX-Retarget")) {
+    event.detail.shouldSwap = true;
+    event.detail.isError = false;
+  } else if (xhr.status === 409) {
+    event.detail.isError = false;
+  } else if (xhr.status >= 400) {
+    notify(document.documentElement.dataset.failed || "That did not work. Reload the page and try again.");
+  }
+});
+document.addEventListener("htmx:sendError", () => notify("No connection to the server. Nothing was lost: try again."));
+
+document.addEventListener("click", async (event) => {
+  const copy = event.target.closest("[data-copy]");
+  if (!copy) return;
+  const source = document.getElementById(copy.dataset.copy);
+  source.select?.();
+  try {
+    await navigator.clipboard.writeText(source.value);
+  } catch {
+    document.execCommand("copy");
+  }
+  copy.textContent = copy.dataset.done;
+});
+
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("[data-opens]");
+  if (opener) {
+    document.getElementById(opener.dataset.opens)?.showModal();
+    event.preventDefault();
+    return;
+  }
+  if (event.target.closest("[data-closes]")) {
+    event.target.closest("dialog")?.close();
+    event.preventDefault();
+  }
+});
+
+// A file input that sends its form as soon as something was chosen.
+document.addEventListener("change", (event) => {
+  const { target } = event;
+  if (target.matches("[data-sends]") && target.files?.length) target.form.requestSubmit();
+});

@@ -1,0 +1,80 @@
+// Boxes, faces and register rows light each other up; a tap on a face opens its window.
+
+const FACE_PX = 96;
+const COLUMNS = 8;
+const sheets = new Map();
+let reviewing = false;
+
+const panel = () => document.getElementById("panel");
+
+function light(source, on) {
+  const selectors = [];
+  if (source.dataset.face) selectors.push(`[data-face="${source.dataset.face}"]`);
+  if (source.dataset.student) selectors.push(`[data-student="${source.dataset.student}"]`);
+  for (const twin of document.querySelectorAll(selectors.join(",") || "none")) twin.classList.toggle("lit", on);
+}
+
+async function loadSheet(address) {
+  const answer = await fetch(address, { credentials: "same-origin" });
+  if (!answer.ok) throw new Error(String(answer.status));
+  return createImageBitmap(await answer.blob());
+}
+
+/** Draw each face of the list from its photo's sheet, which is fetched once however often the list is swapped. */
+function drawFaces() {
+  for (const canvas of document.querySelectorAll("canvas[data-sheet]")) {
+    const { sheet, place } = canvas.dataset;
+    if (!sheets.has(sheet)) sheets.set(sheet, loadSheet(sheet));
+    sheets.get(sheet).then((bitmap) => {
+      const [column, row] = [place % COLUMNS, Math.floor(place / COLUMNS)];
+      canvas.getContext("2d").drawImage(bitmap, column * FACE_PX, row * FACE_PX, FACE_PX, FACE_PX, 0, 0, FACE_PX, FACE_PX);
+    }).catch(() => sheets.delete(sheet));
+  }
+}
+
+/** Open the window of one face. */
+export function openFace(link) {
+  const address = link.getAttribute("href");
+  htmx.ajax("GET", address, { target: "#panel-body", swap: "innerHTML" }).then(() => {
+    if (!panel().open) panel().showModal();
+    panel().querySelector(".choices button, select, button")?.focus();
+  });
+}
+
+/** Open the first face that the teacher should look at; say whether there was one. */
+export function openNextUnsure() {
+  const next = document.querySelector(".face[data-open]");
+  if (next) openFace(next);
+  return Boolean(next);
+}
+
+/** Wire the page up once; everything is delegated, so that swapped parts work too. */
+export function startReview() {
+  drawFaces();
+  document.addEventListener("htmx:afterSettle", drawFaces);
+  document.addEventListener("click", (event) => {
+    const face = event.target.closest("a[data-face]");
+    if (face && !event.ctrlKey && !event.metaKey) {
+      event.preventDefault();
+      reviewing = face.matches("[data-open], .uncertain");
+      openFace(face);
+    }
+    const zoom = event.target.closest("[data-zooms]");
+    if (zoom) {
+      const on = zoom.closest(".photo").classList.toggle("zoomed");
+      zoom.setAttribute("aria-pressed", String(on));
+    }
+  });
+  for (const [kind, on] of [["pointerover", true], ["pointerout", false], ["focusin", true], ["focusout", false]]) {
+    document.addEventListener(kind, (event) => {
+      const source = event.target.closest?.("[data-face], [data-student]");
+      if (source) light(source, on);
+    });
+  }
+  document.body.addEventListener("faces-decided", () => {
+    if (!panel()?.open) return;
+    if (reviewing && openNextUnsure()) return;
+    panel().close();
+    document.getElementById("review-title")?.focus();
+  });
+}
