@@ -16,8 +16,8 @@ SETTINGS: Final = ("name", "photo_retention_days", "template_retention_days")
 
 
 def school_settings() -> SchoolSettings:
-    """Give the school's one row, made at first use."""
-    return SchoolSettings.objects.get_or_create(pk=1)[0]
+    """Give the school's one row; unsaved defaults before the first change."""
+    return SchoolSettings.objects.filter(pk=1).first() or SchoolSettings(pk=1)
 
 
 def require_face_features() -> None:
@@ -43,7 +43,7 @@ def update_school(*, by: User, **fields: Any) -> SchoolSettings:
     """
     if fields.keys() - set(SETTINGS):
         raise InvalidValue(_("The school has no such setting."))
-    school = school_settings()
+    school = SchoolSettings.objects.select_for_update().get_or_create(pk=1)[0]
     old = {name: getattr(school, name) for name in fields}
     for name, value in fields.items():
         setattr(school, name, clean_text(value) if isinstance(value, str) else value)
