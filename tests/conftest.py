@@ -1,7 +1,7 @@
 """The cast: two teachers, an admin, students, and the courses they meet in."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from attendance import tasks
 from attendance.models import (
     ClassSession,
     Course,
@@ -17,15 +18,18 @@ from attendance.models import (
     PolicyText,
     Role,
     SchoolSettings,
+    Snapshot,
     Student,
     Term,
     User,
 )
+from attendance.services import engine, gallery, snapshots
 from attendance.storage import private_storage
-from tests.fakes import class_photo
+from tests.fakes import class_photo, selfie_of
 
 PASSWORD = "correct horse battery"
 MakeStudent = Callable[..., Student]
+Recognisable = Callable[..., Student]
 
 
 @pytest.fixture(scope="session")
@@ -45,6 +49,14 @@ def private_files(tmp_path: Path) -> Path:
     for cached in ("base_location", "location"):
         storage.__dict__.pop(cached, None)
     return place
+
+
+@pytest.fixture(autouse=True)
+def fresh_engine() -> Iterator[None]:
+    """No pipeline stays from one test to the next."""
+    yield
+    engine.forget_pipelines()
+    tasks.forget_broker_outage()
 
 
 def person(username: str, role: Role, name: str) -> User:
@@ -103,10 +115,13 @@ def other_course(term: Term, other_teacher: User) -> Course:
 @pytest.fixture
 def school(admin: User) -> SchoolSettings:
     """A school whose face features an admin has switched on."""
-    PolicyText.objects.create(
-        version=1, text="We compare your selfie with class photos.", lawful_basis="consent", published_by=admin
+    gallery.publish_policy(
+        by=admin,
+        text="We compare your selfie with class photos.",
+        lawful_basis="consent",
+        photo_retention_days=30,
+        template_retention_days=400,
     )
-    SchoolSettings.objects.update_or_create(pk=1, defaults={"face_features_on": True})
     return SchoolSettings.objects.get(pk=1)
 
 
@@ -124,6 +139,20 @@ def make_student(course: Course, term: Term) -> MakeStudent:
     ) -> Student:
         student = Student.objects.create(name=name.title(), sort_key=name, user=user)
         Enrolment.objects.create(course=course, student=student, starts_on=from_day or term.starts_on)
+        return student
+
+    return make
+
+
+@pytest.fixture
+def recognisable(make_student: MakeStudent, school: SchoolSettings, admin: User) -> Recognisable:
+    """Put a student on the roster who has agreed and whose selfie a worker has accepted."""
+
+    def make(name: str = "ada", *, course: Course | None = None, user: User | None = None) -> Student:
+        student = make_student(name, user=user) if course is None else make_student(name, course=course, user=user)
+        gallery.give_consent(student=student, by=admin)
+        selfie = gallery.add_selfie(student=student, data=selfie_of(name), by=admin)
+        gallery.process_selfie(selfie.pk)
         return student
 
     return make
@@ -152,3 +181,9 @@ def class_session(course: Course, teacher: User, today: dt.date) -> ClassSession
 def jpeg() -> bytes:
     """A class photo with Ada and Ben in it."""
     return class_photo("ada", "ben")
+
+
+@pytest.fixture
+def snapshot(class_session: ClassSession, teacher: User, jpeg: bytes) -> Snapshot:
+    """That photo, uploaded and waiting for a worker."""
+    return snapshots.add_snapshot(session=class_session, data=jpeg, by=teacher).snapshot

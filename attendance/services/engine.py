@@ -1,0 +1,289 @@
+"""The one door to ``faces``: photos in, faces and decisions out; its errors become sentences of ours.
+
+Reading and shrinking pictures loads no neural network, so pages and API may call it. ``pipeline`` does, and is called
+in workers only.
+"""
+
+import datetime as dt
+import hashlib
+import io
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+from django.conf import settings
+from django.utils import timezone
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
+from PIL import Image
+
+from attendance.services.errors import BadPhoto, EngineNotReady, UnsupportedPhoto, UnusableFace
+from faces import images, match
+from faces.errors import (
+    FaceError,
+    ImageTooLarge,
+    NoFace,
+    PoorQuality,
+    SeveralFaces,
+    UnknownModel,
+    UnsupportedImage,
+    WeightsError,
+)
+from faces.types import Box, Embedding, Face, RGBImage
+
+__all__ = ["Box", "Embedding", "Face", "Gallery", "Photo", "Pipeline", "Solution"]
+
+JPEG_QUALITY: Final = 92
+_CROP_MARGIN: Final = 1.3
+_EARLIEST: Final = dt.datetime(1995, 1, 1, tzinfo=dt.UTC)
+
+
+class Pipeline(Protocol):
+    """What a worker needs of a face engine."""
+
+    @property
+    def model_id(self) -> str:
+        """Names the recipe of the embeddings."""
+        ...
+
+    @property
+    def detector_id(self) -> str:
+        """Names the detector."""
+        ...
+
+    @property
+    def threshold_cosine(self) -> float:
+        """Calibrated threshold of open-set identification."""
+        ...
+
+    def find_faces(self, image: RGBImage) -> Sequence[Face]:
+        """Find and embed all faces of a class photo."""
+        ...
+
+    def embed_selfie(self, image: RGBImage) -> Face:
+        """Embed the one face of a selfie, or say why it cannot be used."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A picture that was read and is safe to keep.
+
+    Attributes:
+        jpeg: encoded anew, upright, without EXIF.
+        sha256: of the bytes that came in.
+        width: pixels, upright.
+        height: pixels, upright.
+        taken_at: what the camera says, aware; None where it says nothing that can be meant.
+    """
+
+    jpeg: bytes
+    sha256: str
+    width: int
+    height: int
+    taken_at: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gallery:
+    """The embeddings that a class is searched against, with the student of each row."""
+
+    student_pks: tuple[int, ...]
+    embeddings: tuple[Embedding, ...]
+    model_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """What the engine says about one probe.
+
+    Attributes:
+        student_pk: who was assigned; None where nobody reached the threshold.
+        similarity: to that student.
+        candidates: the nearest students with their similarities, best first.
+    """
+
+    student_pk: int | None
+    similarity: float | None
+    candidates: tuple[tuple[int, float], ...]
+
+
+def sha256_of(data: bytes) -> str:
+    """Name bytes by their content."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def read_photo(data: bytes) -> Photo:
+    """Read an uploaded picture and encode it anew.
+
+    Raises:
+        BadPhoto: it cannot be read, or declares more pixels than the limit.
+        UnsupportedPhoto: a kind of file that is not accepted.
+    """
+    with _as_refusals():
+        image = images.decode(data, max_pixels=settings.MAX_PHOTO_MEGAPIXELS * 1_000_000)
+        taken_at = _believable(images.taken_at(data))
+        jpeg = images.encode_jpeg(image, quality=JPEG_QUALITY)
+    height, width = image.shape[:2]
+    return Photo(jpeg=jpeg, sha256=sha256_of(data), width=width, height=height, taken_at=taken_at)
+
+
+def shrink(jpeg: bytes, *, long_side: int) -> bytes:
+    """Give a stored picture no larger than this on its longer side."""
+    picture = Image.open(io.BytesIO(jpeg))
+    picture.thumbnail((long_side, long_side))
+    return _jpeg(picture)
+
+
+def crop(jpeg: bytes, *, box: Box, size_px: int = 160) -> bytes:
+    """Cut a face out of a stored picture, square and with some margin."""
+    edge = max(box.width, box.height) * _CROP_MARGIN
+    left, top = box.x + (box.width - edge) / 2, box.y + (box.height - edge) / 2
+    picture = Image.open(io.BytesIO(jpeg)).crop((round(left), round(top), round(left + edge), round(top + edge)))
+    return _jpeg(picture.resize((size_px, size_px), Image.Resampling.LANCZOS))
+
+
+def find_faces(pipeline: Pipeline, jpeg: bytes) -> Sequence[Face]:
+    """Find and embed the faces of a stored class photo.
+
+    Raises:
+        BadPhoto: the file cannot be read.
+    """
+    with _as_refusals():
+        return pipeline.find_faces(images.decode(jpeg))
+
+
+def embed_selfie(pipeline: Pipeline, jpeg: bytes) -> Face:
+    """Embed the face of a stored selfie.
+
+    Raises:
+        UnusableFace: no face, several, or one that is too small, blurred, dark or turned away.
+        BadPhoto: the file cannot be read.
+    """
+    with _as_refusals():
+        return pipeline.embed_selfie(images.decode(jpeg))
+
+
+def solve(
+    probes: Sequence[Embedding],
+    gallery: Gallery,
+    *,
+    threshold_cosine: float,
+    not_these: Sequence[Collection[int]],
+    top: int = 5,
+) -> list[Solution]:
+    """Assign each probe at most one student, each student at most one probe.
+
+    Args:
+        probes: of the gallery's model.
+        gallery: may be empty.
+        threshold_cosine: similarity that a match must reach.
+        not_these: for each probe the students whom it is known not to be.
+        top: how many candidates to keep for each.
+    """
+    if not probes or not gallery.student_pks:
+        return [Solution(None, None, ()) for _probe in probes]
+    searched = match.Gallery(
+        tuple(str(pk) for pk in gallery.student_pks), np.stack(gallery.embeddings), gallery.model_id
+    )
+    rows = np.stack(probes)
+    matches = match.identify(
+        rows,
+        searched,
+        threshold_cosine=threshold_cosine,
+        model_id=gallery.model_id,
+        forbidden=[{str(pk) for pk in pks} for pks in not_these],
+    )
+    near = match.candidates(rows, searched, top=top)
+    return [
+        Solution(
+            student_pk=None if found is None else int(found.identity),
+            similarity=None if found is None else found.similarity,
+            candidates=tuple((int(one.identity), round(one.similarity, 4)) for one in ranked),
+        )
+        for found, ranked in zip(matches, near, strict=True)
+    ]
+
+
+class _Pipelines:
+    """Builds each pipeline once in a process, under a lock; two at most, as a change of model needs."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._built: dict[str, Pipeline] = {}
+
+    def get(self, recogniser: str) -> Pipeline:
+        with self._lock:
+            if recogniser not in self._built:
+                while len(self._built) > 1:
+                    self._built.pop(next(iter(self._built)))
+                self._built[recogniser] = _build(recogniser)
+            return self._built[recogniser]
+
+    def forget(self) -> None:
+        with self._lock:
+            self._built.clear()
+
+
+_pipelines: Final = _Pipelines()
+
+
+def pipeline(recogniser: str) -> Pipeline:
+    """Give the pipeline with this recogniser, built at the first call in this process.
+
+    Raises:
+        EngineNotReady: its weights are missing or are not those of the manifest, or no recogniser has this name.
+    """
+    return _pipelines.get(recogniser)
+
+
+def forget_pipelines() -> None:
+    """Free the models; the next call builds them again."""
+    _pipelines.forget()
+
+
+def _jpeg(picture: Image.Image) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, "JPEG", quality=JPEG_QUALITY)
+    return out.getvalue()
+
+
+def _build(recogniser: str) -> Pipeline:
+    build: Callable[..., Pipeline] = import_string(settings.FACE_PIPELINE_BUILDER)
+    try:
+        return build(recogniser, detector=settings.FACE_DETECTOR, weights_dir=settings.WEIGHTS_DIR)
+    except (WeightsError, UnknownModel) as error:
+        raise EngineNotReady(str(error)) from error
+
+
+def _believable(taken_at: dt.datetime | None) -> dt.datetime | None:
+    """Give an aware time, read by the school's clock where the camera names no zone; None where it cannot be meant."""
+    if taken_at is None:
+        return None
+    if timezone.is_naive(taken_at):
+        taken_at = timezone.make_aware(taken_at)
+    return taken_at if _EARLIEST < taken_at < timezone.now() + dt.timedelta(days=1) else None
+
+
+_GATE: Final[Mapping[type[FaceError], str]] = {NoFace: "no-face", SeveralFaces: "several-faces"}
+
+
+@contextmanager
+def _as_refusals() -> Iterator[None]:
+    try:
+        yield
+    except PoorQuality as error:
+        raise UnusableFace(str(error), reason_code=error.code) from error
+    except (NoFace, SeveralFaces) as error:
+        raise UnusableFace(str(error), reason_code=_GATE[type(error)]) from error
+    except UnsupportedImage as error:
+        raise UnsupportedPhoto(str(error)) from error
+    except ImageTooLarge as error:
+        raise BadPhoto(
+            _("This photo has more than %(n)d megapixels.") % {"n": settings.MAX_PHOTO_MEGAPIXELS}
+        ) from error
+    except FaceError as error:
+        raise BadPhoto(str(error)) from error

@@ -1,0 +1,83 @@
+"""Which recogniser the school's templates were made with, and so has to be worked with."""
+
+from typing import Final
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from attendance.models import FaceModelChange, FaceTemplate, SchoolSettings, WorkState
+from attendance.services import engine
+from attendance.services.errors import EngineNotReady
+from attendance.services.school import school_settings
+
+_UNFINISHED: Final = (WorkState.QUEUED, WorkState.PROCESSING)
+
+
+def active_recogniser() -> str:
+    """Name the recogniser to work with now.
+
+    Raises:
+        EngineNotReady: ``FACE_MODEL`` asks for another one than that of the stored templates.
+    """
+    row, wanted = school_settings(), settings.FACE_MODEL
+    if not wanted or wanted == row.face_model:
+        return row.face_model
+    if not FaceTemplate.objects.exists():
+        return str(wanted)
+    if FaceModelChange.objects.filter(face_model=wanted, state__in=_UNFINISHED).exists():
+        return row.face_model  # until the change is done
+    raise EngineNotReady(
+        _(
+            "FACE_MODEL is %(wanted)s, but the stored templates were made with %(stored)s. "
+            "Run: manage.py set_face_model %(wanted)s"
+        )
+        % {"wanted": wanted, "stored": row.face_model}
+    )
+
+
+def active_pipeline() -> engine.Pipeline:
+    """Give the pipeline that fits the stored templates.
+
+    Raises:
+        EngineNotReady: weights are missing or wrong, or the templates were made with another recipe.
+    """
+    recogniser = active_recogniser()
+    pipeline = engine.pipeline(recogniser)
+    if not _fits(school_settings(), pipeline):
+        raise EngineNotReady(
+            _("The stored templates were made with another recipe of %(name)s. Run: manage.py set_face_model %(name)s")
+            % {"name": recogniser}
+        )
+    return pipeline
+
+
+def threshold_cosine(pipeline: engine.Pipeline) -> float:
+    """Give the similarity that a match must reach: the operator's, or as calibrated."""
+    chosen: float | None = settings.MATCH_THRESHOLD_COSINE
+    return pipeline.threshold_cosine if chosen is None else chosen
+
+
+def hold(pipeline: engine.Pipeline) -> None:
+    """Make sure, in a transaction that writes a template, that this is the school's model; it stays so till its end.
+
+    Raises:
+        EngineNotReady: the school has switched meanwhile.
+    """
+    SchoolSettings.objects.get_or_create(pk=1)
+    row = SchoolSettings.objects.select_for_update().get(pk=1)
+    if not _fits(row, pipeline):
+        raise EngineNotReady(_("The school has changed to another face model meanwhile."))
+    if row.face_model_id != pipeline.model_id:
+        row.face_model, row.face_model_id = active_recogniser(), pipeline.model_id
+        row.save(update_fields=["face_model", "face_model_id"])
+
+
+def is_current(pipeline: engine.Pipeline) -> bool:
+    """Whether the stored templates are, at this moment, those of this pipeline."""
+    return _fits(school_settings(), pipeline)
+
+
+def _fits(row: SchoolSettings, pipeline: engine.Pipeline) -> bool:
+    if row.face_model_id in ("", pipeline.model_id):
+        return True
+    return not FaceTemplate.objects.filter(model_id=row.face_model_id).exists()

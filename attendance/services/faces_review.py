@@ -1,0 +1,90 @@
+"""A teacher's word on a box in a class photo."""
+
+from collections.abc import Mapping
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from attendance.models import ClassSession, DetectedFace, Student, User
+from attendance.services import evidence, records, solving
+from attendance.services.audit import record_event
+from attendance.services.errors import InvalidValue, not_found
+from attendance.services.marks import lock_open_session
+
+Decision = DetectedFace.Decision
+
+
+@transaction.atomic
+def decide_face(*, face: DetectedFace, decision: str, student: Student | None = None, by: User) -> DetectedFace:
+    """Say who a face is, or that it is nobody of this class, or no face; NONE takes the word back.
+
+    The named student is marked by hand, present or late by the photo's time. What the machine took the face for is
+    remembered as wrong, its mark on this face goes, and the session's open faces are decided on anew.
+
+    Args:
+        face: which box.
+        decision: one of ``DetectedFace.Decision``.
+        student: with STUDENT, and only then.
+        by: the teacher.
+
+    Raises:
+        InvalidValue: no such decision, or a student too many or too few.
+        SessionClosed: the session's records are final.
+        NotEnrolled: the student is not on the roster on that day.
+        NotFound: the face went with its photo.
+    """
+    if decision not in Decision.values or (decision == Decision.STUDENT) != (student is not None):
+        raise InvalidValue(_("Say which student this is, or that it is nobody of this class, or not a face."))
+    session = lock_open_session(face.snapshot.session)
+    locked = DetectedFace.objects.select_related("snapshot").filter(pk=face.pk).first()
+    if locked is None:
+        raise not_found(_("face"))
+    before = {"decision": locked.decision, "student": locked.decided_student_id}
+    _withdraw_former(session, locked, student, by=by)
+    _apply(locked, Decision(decision), student, by=by)
+    if student is not None:
+        status, seen_at = records.status_when_seen(session, locked.snapshot.taken_at)
+        records.set_status(session=session, student=student, status=status, by=by, face=locked, seen_at=seen_at)
+    _note(session, locked, before, by=by)
+    solving.solve_again(session)
+    locked.refresh_from_db()
+    return locked
+
+
+def _withdraw_former(session: ClassSession, face: DetectedFace, student: Student | None, *, by: User) -> None:
+    """Take back the mark that stood on this face, unless it is the same student's."""
+    keeps = None if student is None else student.pk
+    if face.decision == Decision.STUDENT and face.decided_student_id != keeps:
+        evidence.withdraw(session, face, by=by, by_hand_for=face.decided_student_id)
+    elif face.student_id is not None and face.student_id != keeps:
+        evidence.withdraw(session, face, by=by)
+
+
+def _apply(face: DetectedFace, decision: Decision, student: Student | None, *, by: User) -> None:
+    if decision == Decision.NONE:
+        face.rejected = []
+    elif face.student_id is not None and (student is None or student.pk != face.student_id):
+        face.rejected = sorted({*face.rejected, face.student_id})
+    if student is not None:
+        face.rejected = [pk for pk in face.rejected if pk != student.pk]
+    if decision != Decision.NONE and (student is None or face.student_id != student.pk):
+        # The machine's wrong guess must not keep that student from another face of this photo.
+        face.outcome, face.student = DetectedFace.Outcome.UNKNOWN, None
+    face.decision = decision
+    face.decided_student = student
+    face.decided_by = None if decision == Decision.NONE else by
+    face.save(update_fields=["rejected", "outcome", "student", "decision", "decided_student", "decided_by"])
+
+
+def _note(session: ClassSession, face: DetectedFace, before: Mapping[str, object], *, by: User) -> None:
+    record_event(
+        actor=by,
+        action="face.decided",
+        object_type="detectedface",
+        object_id=face.pk,
+        course_id=session.course_id,
+        session_id=session.pk,
+        student_id=face.decided_student_id,
+        old=before,
+        new={"decision": face.decision, "student": face.decided_student_id},
+    )

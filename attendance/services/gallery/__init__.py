@@ -1,0 +1,46 @@
+"""The gallery: consent, one-time links, selfies, templates, and who of a class can be recognised."""
+
+from attendance.services.gallery.consent import (
+    give_consent,
+    publish_policy,
+    set_by_hand_only,
+    standing_consent,
+    withdraw_consent,
+)
+from attendance.services.gallery.embedding import process_selfie
+from attendance.services.gallery.links import (
+    choose_by_hand,
+    find_enrolment_link,
+    make_enrolment_link,
+    use_enrolment_link,
+)
+from attendance.services.gallery.readiness import Readiness, RosterRow, readiness, roster_rows
+from attendance.services.gallery.selfies import (
+    add_selfie,
+    open_selfie_image,
+    remove_selfie,
+    retry_selfie,
+    review_held_selfie,
+)
+
+__all__ = [
+    "Readiness",
+    "RosterRow",
+    "add_selfie",
+    "choose_by_hand",
+    "find_enrolment_link",
+    "give_consent",
+    "make_enrolment_link",
+    "open_selfie_image",
+    "process_selfie",
+    "publish_policy",
+    "readiness",
+    "remove_selfie",
+    "retry_selfie",
+    "review_held_selfie",
+    "roster_rows",
+    "set_by_hand_only",
+    "standing_consent",
+    "use_enrolment_link",
+    "withdraw_consent",
+]

@@ -1,0 +1,124 @@
+"""What a worker does with a class photo: claim, find and embed, then write all of it in one transaction."""
+
+import logging
+import time
+from collections.abc import Sequence
+
+from django.db import transaction
+
+from attendance.models import AttendanceRecord, ClassSession, DetectedFace, Snapshot
+from attendance.services import engine, face_model, files, keys, queue, sealing, solving
+from attendance.services.errors import EngineNotReady, not_found
+from attendance.services.gallery.templates import roster_gallery
+from attendance.services.marks import lock_session
+
+_log = logging.getLogger(__name__)
+SAME_FACE_IOU = 0.5
+"""How much two boxes of a photo must overlap to be the same face in two runs."""
+
+
+def recognise(pk: int) -> None:
+    """Recognise the students in a queued photo. Safe to run twice: the second run finds nothing to claim.
+
+    Raises:
+        EngineNotReady: this machine cannot recognise now; the photo stays queued and no attempt counts.
+    """
+    pipeline = face_model.active_pipeline()
+    claim = queue.claim(Snapshot, pk)
+    if claim is None:
+        return
+    with queue.attempt(claim):
+        snapshot = Snapshot.objects.select_related("session").filter(pk=pk).first()
+        if snapshot is None:
+            return  # deleted since
+        started = time.monotonic()
+        found = engine.find_faces(pipeline, _read(snapshot))
+        milliseconds = round((time.monotonic() - started) * 1000)
+        written = _write(claim, snapshot, found, pipeline, milliseconds)
+        _log.info("snapshot %d: %d faces in %d ms, written: %s", pk, len(found), milliseconds, written)
+
+
+def _read(snapshot: Snapshot) -> bytes:
+    try:
+        return files.read(snapshot.image.name)
+    except FileNotFoundError as error:
+        raise not_found("file of this photo") from error
+
+
+def _write(
+    claim: queue.Claim,
+    snapshot: Snapshot,
+    found: Sequence[engine.Face],
+    pipeline: engine.Pipeline,
+    milliseconds: int,
+) -> bool:
+    with transaction.atomic():
+        session = lock_session(snapshot.session)
+        results = {
+            "model_id": pipeline.model_id,
+            "detector_id": pipeline.detector_id,
+            "face_count": len(found),
+            "processing_ms": milliseconds,
+        }
+        if not queue.complete(claim, **results):
+            return False
+        faces = _replace_faces(session, snapshot, found, pipeline)
+        gallery = roster_gallery(course_pk=session.course_id, day=session.held_on, model_id=pipeline.model_id)
+        embeddings = {row.pk: face.embedding for row, face in zip(faces, found, strict=True)}
+        solving.solve_photo(session, faces, embeddings, gallery)
+        # Asked after the gallery was read: a switch of models that came before would have emptied it.
+        if not face_model.is_current(pipeline):
+            raise EngineNotReady("The school has changed to another face model meanwhile.")
+    return True
+
+
+def _replace_faces(
+    session: ClassSession, snapshot: Snapshot, found: Sequence[engine.Face], pipeline: engine.Pipeline
+) -> list[DetectedFace]:
+    """Put the photo's faces in the place of those of an earlier run; what a teacher said about one stays with it."""
+    key = None if session.is_final else keys.session_key(session)
+    place = keys.probe_place(session.pk, pipeline.model_id)
+    threshold = face_model.threshold_cosine(pipeline)
+    before = list(snapshot.faces.all())
+    rows = [
+        DetectedFace(
+            snapshot=snapshot,
+            x=face.detection.box.x,
+            y=face.detection.box.y,
+            width=face.detection.box.width,
+            height=face.detection.box.height,
+            landmarks=face.detection.landmarks.round(2).tolist(),
+            score=float(face.detection.score),
+            sealed_embedding=None if key is None else sealing.seal_embedding(face.embedding, key=key, context=place),
+            model_id=pipeline.model_id,
+            threshold_cosine=threshold,
+        )
+        for face in found
+    ]
+    pairs = _same_faces(before, rows)
+    for old, new in pairs:
+        new.decision, new.decided_student_id = old.decision, old.decided_student_id
+        new.decided_by_id, new.rejected = old.decided_by_id, old.rejected
+    DetectedFace.objects.bulk_create(rows)
+    for old, new in pairs:
+        AttendanceRecord.objects.filter(session=session, face=old).update(face=new)
+    DetectedFace.objects.filter(pk__in=[old.pk for old in before]).delete()
+    return rows
+
+
+def _same_faces(before: Sequence[DetectedFace], now: Sequence[DetectedFace]) -> list[tuple[DetectedFace, DetectedFace]]:
+    """Pair faces of two runs that overlap, best overlap first, each once."""
+    overlaps = sorted(
+        ((_box(old).iou(_box(new)), i, j) for i, old in enumerate(before) for j, new in enumerate(now)), reverse=True
+    )
+    pairs, used_old, used_new = [], set(), set()
+    for overlap, i, j in overlaps:
+        if overlap >= SAME_FACE_IOU and i not in used_old and j not in used_new:
+            pairs.append((before[i], now[j]))
+            used_old.add(i)
+            used_new.add(j)
+    return pairs
+
+
+def _box(face: DetectedFace) -> engine.Box:
+    return engine.Box(face.x, face.y, face.width, face.height)
