@@ -1,0 +1,97 @@
+"""The neural networks, by name. Importing this package loads none of them; building one does."""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from faces import weights
+from faces.errors import UnknownModel
+from faces.pipeline import FacePipeline
+from faces.types import Detector, Embedder
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A model that the manifest has the weights of.
+
+    Attributes:
+        builder: dotted name of a callable that takes the verified file.
+        weights_name: of the manifest.
+        options: for the builder.
+    """
+
+    builder: str
+    weights_name: str
+    options: tuple[tuple[str, Any], ...] = ()
+
+    def build(self, directory: Path) -> Any:
+        return _imported(self.builder)(weights.verified(self.weights_name, directory), **dict(self.options))
+
+
+_RECOGNISERS: Final = {
+    "sface": _Entry("faces.models.sface.SFaceEmbedder", "sface"),
+    "sface-plain": _Entry("faces.models.sface.SFaceEmbedder", "sface", (("flip", False),)),
+}
+_DETECTORS: Final = {"yunet": _Entry("faces.models.yunet.YuNetDetector", "yunet")}
+
+_DEEPFACE_RECOGNISERS: Final = ("Facenet", "Facenet512", "VGG-Face", "ArcFace", "OpenFace", "DeepID", "GhostFaceNet")
+_DEEPFACE_DETECTORS: Final = ("mtcnn", "retinaface", "ssd", "opencv", "centerface", "dlib", "mediapipe", "yolov8n")
+
+
+def build_pipeline(model: str = "sface", *, detector: str = "yunet", weights_dir: Path | None = None) -> FacePipeline:
+    """Load a recogniser and a detector: seconds, and hundreds of MB. The caller keeps the pipeline.
+
+    Args:
+        model: name of a recogniser, in any case.
+        detector: name of a detector, in any case.
+        weights_dir: folder of the weights; None means ``weights.weights_dir()``.
+
+    Raises:
+        UnknownModel: no recogniser or detector has this name.
+        WeightsError: its weights are missing, or are not those of the manifest.
+    """
+    directory = weights.weights_dir() if weights_dir is None else weights_dir
+    build_detector = _detector(detector)
+    build_embedder = _recogniser(model)
+    return FacePipeline(build_detector(directory), build_embedder(directory))
+
+
+def _recogniser(name: str) -> Callable[[Path], Embedder]:
+    entry = _RECOGNISERS.get(name.lower())
+    if entry is not None:
+        return entry.build
+    known = _spelt(name, _DEEPFACE_RECOGNISERS)
+    if known is None:
+        raise UnknownModel(
+            f"No recogniser is called {name}. There are: {_listed(_RECOGNISERS, _DEEPFACE_RECOGNISERS)}."
+        )
+    return lambda directory: _deepface("faces.models.deepface_models.build_embedder", known, directory)
+
+
+def _detector(name: str) -> Callable[[Path], Detector]:
+    entry = _DETECTORS.get(name.lower())
+    if entry is not None:
+        return entry.build
+    known = _spelt(name, _DEEPFACE_DETECTORS)
+    if known is None:
+        raise UnknownModel(f"No detector is called {name}. There are: {_listed(_DETECTORS, _DEEPFACE_DETECTORS)}.")
+    return lambda directory: _deepface("faces.models.deepface_detectors.build_detector", known, directory)
+
+
+def _deepface(builder: str, name: str, directory: Path) -> Any:
+    return _imported(builder)(name, directory)
+
+
+def _imported(dotted: str) -> Any:
+    module, _, name = dotted.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+def _spelt(name: str, known: tuple[str, ...]) -> str | None:
+    return next((one for one in known if one.lower() == name.lower()), None)
+
+
+def _listed(own: dict[str, _Entry], deepface: tuple[str, ...]) -> str:
+    return ", ".join([*own, *deepface])

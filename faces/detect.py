@@ -1,0 +1,177 @@
+"""What to do around a detector: at which scales to look, how to merge what they find, and whose face a selfie shows."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faces.images import resized
+from faces.types import Box, Detection, Detector, Landmarks, RGBImage
+
+MIN_FACE_PX: Final = 12.0
+"""Smaller boxes are dropped: nobody is recognised in them, and most of them are no faces."""
+
+MERGE_IOU: Final = 0.4
+_ENLARGED_BELOW_PX: Final = 1300
+_SELFIE_SIDES_PX: Final = (320, 640, 1280)
+_LARGEST_ENLARGEMENT: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """A face that several looks at one picture agree on.
+
+    Attributes:
+        detection: box and landmarks averaged over the looks, weighted by score; the best score of them.
+        votes: how many looks found it.
+    """
+
+    detection: Detection
+    votes: int
+
+    @property
+    def rank(self) -> float:
+        """Votes x score squared x root of the area: a false box is large or sure of itself, but seldom seen twice."""
+        return float(self.votes * self.detection.score**2 * self.detection.box.area**0.5)
+
+
+Look = Callable[[RGBImage], list[Detection]]
+"""One way to look at a picture: boxes and landmarks in pixels of that picture."""
+
+
+def scales_for(image: RGBImage) -> tuple[float, ...]:
+    """Choose the scales for a photo of many faces: never below full resolution alone, and small photos enlarged.
+
+    Args:
+        image: uint8 (height, width, 3), RGB.
+    """
+    return (1.0, 2.0) if max(image.shape[:2]) < _ENLARGED_BELOW_PX else (1.0, 0.5)
+
+
+def find_all(detector: Detector, image: RGBImage) -> list[Detection]:
+    """Find every face of a photo, best score first.
+
+    Args:
+        detector: run once a scale.
+        image: uint8 (height, width, 3), RGB, upright.
+    """
+    found = merge([look_at_scale(detector, image, scale) for scale in scales_for(image)])
+    return [one.detection for one in found if one.detection.box.width >= MIN_FACE_PX]
+
+
+def look_at_scale(detector: Detector, image: RGBImage, scale: float) -> list[Detection]:
+    """Detect in a picture resized, and give the result in the picture's own pixels."""
+    small = resized(image, scale=scale)
+    # The sides are rounded to whole pixels, so the true scales differ a little from the one asked for.
+    across, down = (image.shape[1] / small.shape[1], image.shape[0] / small.shape[0])
+    return [_mapped(one, across, down, 0.0, 0.0) for one in detector.detect(small)]
+
+
+def merge(looks: Iterable[Sequence[Detection]]) -> list[Candidate]:
+    """Merge what several looks found in one picture; a face counts once a look.
+
+    Args:
+        looks: detections of each look, in pixels of the same picture.
+
+    Returns:
+        Candidates, best score first.
+    """
+    tagged = [(one, number) for number, found in enumerate(looks) for one in found]
+    tagged.sort(key=lambda pair: -pair[0].score)
+    groups: list[dict[int, Detection]] = []
+    for one, number in tagged:
+        near = max(groups, key=lambda group: _lead(group).box.iou(one.box), default=None)
+        if near is None or _lead(near).box.iou(one.box) < MERGE_IOU:
+            groups.append({number: one})
+        else:
+            near.setdefault(number, one)
+    return [Candidate(_averaged(list(group.values())), len(group)) for group in groups]
+
+
+def find_selfie(detector: Detector, image: RGBImage) -> list[Candidate]:
+    """Find the faces of a selfie, the one it shows first.
+
+    A face that fills the picture is looked for with a margin around, a lying picture is turned; each only when the
+    looks before found nothing.
+
+    Args:
+        detector: run several times.
+        image: uint8 (height, width, 3), RGB.
+
+    Returns:
+        Candidates by rank, in pixels of the picture as given; empty where there is no face.
+    """
+    views: list[tuple[RGBImage, Callable[[Detection], Detection]]] = [(image, lambda one: one), _padded(image)]
+    views += [_turned(image, quarters) for quarters in (1, 3, 2)]
+    for view, back in views:
+        looks = [look_at_scale(detector, view, scale) for scale in selfie_scales(view)]
+        found = merge([[back(one) for one in look] for look in looks])
+        if found:
+            return sorted(found, key=lambda one: -one.rank)
+    return []
+
+
+def selfie_scales(image: RGBImage) -> tuple[float, ...]:
+    """Choose the scales for a picture of one near face: a few sizes, none enlarged more than twice."""
+    side = max(image.shape[:2])
+    scales = {min(_LARGEST_ENLARGEMENT, wanted / side) for wanted in _SELFIE_SIDES_PX}
+    return tuple(sorted(scales))
+
+
+def _lead(group: dict[int, Detection]) -> Detection:
+    """The best of a group, which the others are compared with: an average would wander."""
+    return next(iter(group.values()))
+
+
+def _averaged(group: Sequence[Detection]) -> Detection:
+    weights = np.array([one.score for one in group])
+    if len(group) == 1 or not weights.sum():
+        return group[0]
+    boxes = [(one.box.x, one.box.y, one.box.width, one.box.height) for one in group]
+    x, y, width, height = np.average(boxes, axis=0, weights=weights)
+    landmarks: Landmarks = np.average([one.landmarks for one in group], axis=0, weights=weights).astype(np.float32)
+    return Detection(Box(float(x), float(y), float(width), float(height)), landmarks, group[0].score)
+
+
+def _mapped(one: Detection, across: float, down: float, left: float, top: float) -> Detection:
+    """Scale, then shift, from a resized picture to the one it came from."""
+    box = one.box
+    # The centre of pixel 0 lies at half a pixel: resizing moves it.
+    off_x, off_y = (across - 1) / 2 + left, (down - 1) / 2 + top
+    moved = Box(box.x * across + off_x, box.y * down + off_y, box.width * across, box.height * down)
+    landmarks = one.landmarks * np.array([across, down], np.float32) + np.array([off_x, off_y], np.float32)
+    return Detection(moved, landmarks, one.score)
+
+
+def _padded(image: RGBImage) -> tuple[RGBImage, Callable[[Detection], Detection]]:
+    """Half the picture's size of grey on every side."""
+    height, width = image.shape[:2]
+    down, across = height // 2, width // 2
+    padded = np.pad(image, ((down, down), (across, across), (0, 0)), constant_values=127)
+    return padded, lambda one: _mapped(one, 1.0, 1.0, -across, -down)
+
+
+def _turned(image: RGBImage, quarters: int) -> tuple[RGBImage, Callable[[Detection], Detection]]:
+    """The picture turned by quarters of a circle, anticlockwise, and the way back for what is found in it."""
+    height, width = image.shape[:2]
+
+    def back(one: Detection) -> Detection:
+        corners = np.array([[one.box.x, one.box.y], [one.box.x + one.box.width, one.box.y + one.box.height]])
+        low, high = np.sort(_turned_back(corners - 0.5, quarters, width, height), axis=0) + 0.5
+        box = Box(float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1]))
+        landmarks = _turned_back(one.landmarks.astype(np.float64), quarters, width, height).astype(np.float32)
+        return Detection(box, landmarks, one.score)
+
+    return np.ascontiguousarray(np.rot90(image, quarters)), back
+
+
+def _turned_back(points: NDArray[np.float64], quarters: int, width: int, height: int) -> NDArray[np.float64]:
+    """Map centres of pixels of ``np.rot90(image, quarters)`` to those of the image, which is width x height."""
+    x, y = points[:, 0], points[:, 1]
+    if quarters == 1:
+        return np.stack([width - 1 - y, x], axis=1)
+    if quarters == 3:
+        return np.stack([y, height - 1 - x], axis=1)
+    return np.stack([width - 1 - x, height - 1 - y], axis=1)

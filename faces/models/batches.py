@@ -1,0 +1,39 @@
+"""Runs a compiled network over any number of faces in a few batch sizes, so that no number compiles anew."""
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+SIZES: Final = (1, 4, 8, 16, 32)
+
+
+def plan(count: int) -> list[int]:
+    """Choose the batches for a number of faces: full ones, and the smallest one that holds the rest.
+
+    Args:
+        count: of faces, 0 or more.
+    """
+    full, rest = divmod(count, SIZES[-1])
+    return [SIZES[-1]] * full + ([next(size for size in SIZES if size >= rest)] if rest else [])
+
+
+def run(network: Callable[[NDArray[np.uint8]], NDArray[np.float32]], crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Run a network over crops, the last batch filled up with black.
+
+    Args:
+        network: from one batch to float32 (size, d).
+        crops: uint8 (n, height, width, 3), n > 0.
+
+    Returns:
+        float32 (n, d).
+    """
+    parts, start = [], 0
+    for size in plan(len(crops)):
+        batch = crops[start : start + size]
+        start += size
+        filled = np.zeros((size, *crops.shape[1:]), dtype=crops.dtype)
+        filled[: len(batch)] = batch
+        parts.append(network(filled)[: len(batch)])
+    return np.concatenate(parts)

@@ -1,0 +1,175 @@
+"""The recogniser SFace (MobileFaceNet trained with a sigmoid-constrained hypersphere loss, 128 numbers) in Keras.
+
+Rebuilt layer by layer from the ONNX file: every batch norm is folded into its convolution or the last layer, and the
+whole is one compiled TensorFlow function a batch size. No XLA: on the CPU it takes eight times as long.
+
+Source: Zhong et al. 2021, "SFace: Sigmoid-Constrained Hypersphere Loss for Robust Face Recognition".
+Weights: face_recognition_sface_2021dec_int8bq.onnx of the OpenCV Zoo (Apache-2.0).
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from faces.align import ARCFACE_PX, ARCFACE_TEMPLATE
+from faces.distance import unit_rows
+from faces.errors import WeightsError
+from faces.models import batches
+from faces.models.onnx_weights import Graph, read_graph
+from faces.models.warp import aligned_crops
+from faces.types import Detection, Embeddings, RGBImage
+
+DIMENSIONS: Final = 128
+_CONVOLUTIONS: Final = 27
+_LAST_CHANNELS: Final = 1024
+_LAST_PX: Final = 7
+
+_Numbers = NDArray[np.float32]
+
+
+class SFaceEmbedder:
+    """SFace behind the ``Embedder`` protocol.
+
+    Attributes:
+        dimensions: length of an embedding.
+        threshold_cosine: see ``THRESHOLDS``.
+    """
+
+    dimensions = DIMENSIONS
+
+    def __init__(self, weights: Path, *, flip: bool = True) -> None:
+        """Build and wrap the network; it compiles at the first use of each batch size.
+
+        Args:
+            weights: the verified ONNX file.
+            flip: add the embedding of the mirrored crop: twice the time for a little more accuracy.
+
+        Raises:
+            WeightsError: the file is not SFace.
+        """
+        self.model_id = "sface-2021dec-112-flip-v1" if flip else "sface-2021dec-112-v1"
+        self.threshold_cosine = 0.36
+        self._run = _compiled(build_network(weights), flip=flip)
+
+    def embed(self, image: RGBImage, detections: Sequence[Detection]) -> Embeddings:
+        """Align and embed the faces of a picture; see ``Embedder``."""
+        return self.embed_crops(aligned_crops(image, detections, ARCFACE_TEMPLATE, ARCFACE_PX))
+
+    def embed_crops(self, crops: NDArray[np.uint8]) -> Embeddings:
+        """Embed faces that are aligned already.
+
+        Args:
+            crops: uint8 (n, 112, 112, 3), RGB; n may be zero.
+
+        Returns:
+            float32 (n, 128), rows of unit L2 norm.
+        """
+        if not len(crops):
+            return np.zeros((0, DIMENSIONS), dtype=np.float32)
+        return unit_rows(batches.run(self._run, crops))
+
+
+def build_network(weights: Path) -> keras.Model:
+    """Rebuild the network.
+
+    Args:
+        weights: the ONNX file.
+
+    Returns:
+        RGB crops, float32 (n, 112, 112, 3), range [0, 255], to float32 (n, 128), not of unit length.
+
+    Raises:
+        WeightsError: the file holds another network.
+    """
+    graph = read_graph(weights)
+    _require_sface(graph)
+    norms = graph.of("BatchNormalization")
+    picture = keras.Input((ARCFACE_PX, ARCFACE_PX, 3))
+    offset, factor = (float(graph.numbers[graph.of(kind)[0].input[1]].item()) for kind in ("Sub", "Mul"))
+    features = keras.layers.Rescaling(factor, -offset * factor)(picture)
+    for convolution, norm, activation in zip(graph.of("Conv"), norms, graph.of("PRelu"), strict=False):
+        features = _convolve(features, graph, convolution, norm)
+        features = _activate(features, graph.numbers[activation.input[1]])
+    output = _head(keras.layers.Flatten()(features), graph)
+    return keras.Model(picture, output, name="sface_2021dec")
+
+
+def _require_sface(graph: Graph) -> None:
+    kinds = {kind: len(graph.of(kind)) for kind in ("Conv", "BatchNormalization", "PRelu", "Gemm", "Sub", "Mul")}
+    wanted = {
+        "Conv": _CONVOLUTIONS, "BatchNormalization": _CONVOLUTIONS + 2, "PRelu": _CONVOLUTIONS, "Gemm": 1, "Sub": 1,
+        "Mul": 1,
+    }  # fmt: skip
+    if kinds != wanted:
+        raise WeightsError("The weights file holds another network than SFace.")
+
+
+def _convolve(features: Any, graph: Graph, convolution: Any, norm: Any) -> Any:
+    """A convolution with its batch norm, padded as ONNX says: by half the kernel on every side at any stride."""
+    scale, shift = _affine(graph, norm)
+    kernel = graph.numbers[convolution.input[1]] * scale[:, None, None, None]
+    settings = {one.name: one for one in convolution.attribute}
+    stride, size = settings["strides"].ints[0], kernel.shape[2]
+    if stride > 1:
+        features = keras.layers.ZeroPadding2D(size // 2)(features)
+    padding = "same" if stride == 1 else "valid"
+    if settings["group"].i == 1:
+        layer = keras.layers.Conv2D(kernel.shape[0], size, stride, padding)
+        ordered = kernel.transpose(2, 3, 1, 0)
+    else:
+        layer = keras.layers.DepthwiseConv2D(size, stride, padding)
+        ordered = kernel.transpose(2, 3, 0, 1)
+    convolved = layer(features)
+    layer.set_weights([ordered, shift])
+    return convolved
+
+
+def _activate(features: Any, slopes: _Numbers) -> Any:
+    layer = keras.layers.PReLU(shared_axes=[1, 2])
+    activated = layer(features)
+    layer.set_weights([slopes.reshape(1, 1, -1)])
+    return activated
+
+
+def _head(flat: Any, graph: Graph) -> Any:
+    """The last batch norms and the dense layer between them as one dense layer, in the order of Keras's axes."""
+    gemm, (before, after) = graph.of("Gemm")[0], graph.of("BatchNormalization")[-2:]
+    scale_in, shift_in = _affine(graph, before)
+    scale_out, shift_out = _affine(graph, after)
+    shape = (DIMENSIONS, _LAST_CHANNELS, _LAST_PX, _LAST_PX)
+    kernel = graph.numbers[gemm.input[1]].reshape(shape).astype(np.float64)
+    bias = graph.numbers[gemm.input[2]] + np.einsum("ocyx,c->o", kernel, shift_in)
+    folded = np.einsum("ocyx,c,o->yxco", kernel, scale_in, scale_out)
+    layer = keras.layers.Dense(DIMENSIONS)
+    output = layer(flat)
+    layer.set_weights([folded.reshape(-1, DIMENSIONS), bias * scale_out + shift_out])
+    return output
+
+
+def _affine(graph: Graph, norm: Any) -> tuple[_Numbers, _Numbers]:
+    """A batch norm of inference as scale and shift."""
+    gamma, beta, mean, variance = (graph.numbers[name].astype(np.float64) for name in norm.input[1:])
+    epsilon = next(one.f for one in norm.attribute if one.name == "epsilon")
+    scale = gamma / np.sqrt(variance + epsilon)
+    return scale, beta - mean * scale
+
+
+def _compiled(network: keras.Model, *, flip: bool) -> Callable[[NDArray[np.uint8]], _Numbers]:
+    """One TensorFlow function, traced once a batch size."""
+
+    def forward(crops: Any) -> Any:
+        pictures = tf.cast(crops, tf.float32)
+        embedded = network(pictures, training=False)
+        return embedded + network(pictures[:, :, ::-1], training=False) if flip else embedded
+
+    traced = tf.function(forward, reduce_retracing=False, jit_compile=False)
+
+    def run(crops: NDArray[np.uint8]) -> _Numbers:
+        return np.asarray(traced(tf.constant(crops)), dtype=np.float32)
+
+    return run

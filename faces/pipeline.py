@@ -1,0 +1,85 @@
+"""From a photo to embedded faces."""
+
+from typing import Final
+
+from faces import detect, quality
+from faces.detect import Candidate
+from faces.errors import NoFace, SeveralFaces
+from faces.types import Detection, Detector, Embedder, Face, RGBImage
+
+RIVAL_SCORE: Final = 0.8
+RIVAL_SIDE: Final = 0.5
+"""A second face makes a selfie ambiguous from this share of the first one's score and side on, if two looks saw it:
+people far behind and furniture do not."""
+
+
+class FacePipeline:
+    """A detector and an embedder with the policy around them; safe to share between threads if they are.
+
+    Args:
+        detector: finds faces at the resolution that it is given.
+        embedder: aligns and embeds them.
+    """
+
+    def __init__(self, detector: Detector, embedder: Embedder) -> None:
+        self._detector = detector
+        self._embedder = embedder
+
+    @property
+    def model_id(self) -> str:
+        """Names the whole recipe that makes the embeddings."""
+        return self._embedder.model_id
+
+    @property
+    def detector_id(self) -> str:
+        """Names the detector."""
+        return self._detector.detector_id
+
+    @property
+    def threshold_cosine(self) -> float:
+        """The embedder's threshold of open-set identification, range [-1, 1]."""
+        return self._embedder.threshold_cosine
+
+    def find_faces(self, image: RGBImage) -> list[Face]:
+        """Find and embed every face of a photo, best detection first.
+
+        Args:
+            image: uint8 (height, width, 3), RGB, upright.
+        """
+        return self._embedded(image, detect.find_all(self._detector, image))
+
+    def embed_selfie(self, image: RGBImage) -> Face:
+        """Embed the one face of a selfie.
+
+        Args:
+            image: uint8 (height, width, 3), RGB.
+
+        Raises:
+            NoFace: nobody is seen.
+            SeveralFaces: a second person is about as near as the first.
+            PoorQuality: too small, dark, bright, turned away or blurred.
+        """
+        candidates = detect.find_selfie(self._detector, image)
+        if not candidates:
+            raise NoFace("No face was found in this selfie: take it from the front, in good light, with the face free.")
+        first, *others = candidates
+        rivals = sum(is_rival(other, first) for other in others)
+        if rivals:
+            count = "Two" if rivals == 1 else f"{rivals + 1}"
+            raise SeveralFaces(f"{count} faces in this selfie: retake it alone.")
+        quality.check_selfie(image, first.detection)
+        return self._embedded(image, [first.detection])[0]
+
+    def _embedded(self, image: RGBImage, detections: list[Detection]) -> list[Face]:
+        embeddings = self._embedder.embed(image, detections)
+        model_id = self.model_id
+        return [Face(found, row, model_id) for found, row in zip(detections, embeddings, strict=True)]
+
+
+def is_rival(other: Candidate, first: Candidate) -> bool:
+    """Say whether another face leaves open whose selfie it is."""
+    return (
+        other.votes >= min(2, first.votes)
+        and other.detection.score >= RIVAL_SCORE * first.detection.score
+        and other.detection.box.area**0.5 >= RIVAL_SIDE * first.detection.box.area**0.5
+    )

