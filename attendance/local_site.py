@@ -116,6 +116,11 @@ def _broker_answers() -> bool:
         return False
 
 
+def is_this_machine_only(host: str) -> bool:
+    """Tell whether only programs on this machine can reach the address."""
+    return host in {"localhost", "::1"} or host.startswith("127.")
+
+
 def local_address(host: str, port: int) -> str:
     """Give the address to type into this machine's browser."""
     shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104  compared, not bound

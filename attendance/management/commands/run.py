@@ -4,6 +4,7 @@ import errno
 import os
 from argparse import ArgumentParser
 from contextlib import suppress
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.db import DatabaseError, connections
 
 from attendance import local_site
 from attendance.models import User
+from attendance.services import demo
 from attendance.settings import env
 from attendance.supervisor import CannotRun, Supervisor
 
@@ -41,8 +43,8 @@ class Command(BaseCommand):
             local_site.require_free_port(host, port, name="PORT")
             if local_site.has_own_broker():
                 local_site.require_free_port("127.0.0.1", settings.VALKEY_PORT, name="VALKEY_PORT")
-            self._prepare(without_demo=without_demo)
-            self._supervise(host, port)
+            logins = self._prepare(with_demo=not without_demo and local_site.is_this_machine_only(host))
+            self._supervise(host, port, logins)
             lock.close()
         except CannotRun as stop:
             raise CommandError(str(stop)) from None
@@ -50,31 +52,40 @@ class Command(BaseCommand):
             raise CommandError(_sentence(error)) from error
         self.stdout.write("Stopped. Everything is kept in " + str(folder))
 
-    def _prepare(self, *, without_demo: bool) -> None:
-        """Bring database and static files up to date; fill an empty school with the demo."""
+    def _prepare(self, *, with_demo: bool) -> list[demo.Login]:
+        """Bring database and static files up to date, fill an empty school with the demo; give its logins."""
         self.stdout.write("Preparing the database and the pages ...")
         self.stdout.flush()
         call_command("migrate", interactive=False, verbosity=0)
         if not settings.DEBUG:
             call_command("collectstatic", interactive=False, verbosity=0)
-        if not without_demo and not User.objects.exists():
-            call_command("demo", verbosity=0)
+        if with_demo and not User.objects.exists():
+            call_command("demo", with_logins=True, stdout=StringIO())
+        logins = demo.working_logins()
         connections.close_all()  # the supervisor itself needs none, and no child may inherit one
+        return logins
 
-    def _supervise(self, host: str, port: int) -> None:
+    def _supervise(self, host: str, port: int, logins: list[demo.Login]) -> None:
         supervisor = Supervisor(
             environment={**os.environ, "PYTHONUNBUFFERED": "1"}, folder=settings.BASE_DIR, say=self._say
         )
-        supervisor.run(local_site.services(host=host, port=port), when_ready=lambda: self._welcome(host, port))
+        welcome = _welcome(host, port, logins)
+        supervisor.run(local_site.services(host=host, port=port), when_ready=lambda: self._say(welcome))
 
     def _say(self, line: str) -> None:
         with suppress(BrokenPipeError):  # nobody reads any more; the site goes on
             self.stdout.write(line)
             self.stdout.flush()
 
-    def _welcome(self, host: str, port: int) -> None:
-        self._say(f"\nRollcall runs at {local_site.local_address(host, port)}\n")
-        self._say("Ctrl-C stops it; the next `make run` goes on with the same data.\n")
+
+def _welcome(host: str, port: int, logins: list[demo.Login]) -> str:
+    lines = ["", f"Rollcall runs at {local_site.local_address(host, port)}", ""]
+    lines += [f"  {login.role.label:<8} {login.username} / {login.password}" for login in logins]
+    if not logins:
+        lines.append("  No demo logins; `manage.py createsuperuser` makes an account for an admin.")
+    elif not local_site.is_this_machine_only(host):
+        lines.append("  Everybody knows these demo logins: change their passwords before others can reach this.")
+    return "\n".join([*lines, "", "Ctrl-C stops it; the next `make run` goes on with the same data.", ""])
 
 
 def _sentence(error: OSError | DatabaseError) -> str:
