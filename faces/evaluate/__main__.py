@@ -1,0 +1,144 @@
+"""``python -m faces.evaluate classes|groups|pairs|detection|threshold PATH``."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from faces.errors import FaceError
+from faces.evaluate.classes import evaluate_classes
+from faces.evaluate.detection import evaluate_detection
+from faces.evaluate.engine import Engine
+from faces.evaluate.groups import evaluate_groups
+from faces.evaluate.pairs import evaluate_pairs
+from faces.evaluate.threshold import evaluate_threshold
+from faces.models import build_pipeline
+from faces.models.plain_deepface import PlainDeepFace
+
+_EPILOG = """examples:
+  python -m faces.evaluate classes ../shared/data/class_photos
+  python -m faces.evaluate pairs ../shared/data/lfw/images ../shared/data/lfw/pairsDevTest.txt --json
+  python -m faces.evaluate threshold ../shared/data
+
+The result goes to standard output, progress to standard error. Exit status: 0 measured, 2 error.
+"""
+
+Report = dict[str, Any]
+
+
+def main(arguments: Sequence[str] | None = None, engine: Engine | None = None) -> int:
+    """Run one evaluation and print it.
+
+    Args:
+        arguments: of the command line; those of the process when None.
+        engine: measured in place of the one that the arguments name.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        engine = engine or _engine(options)
+        threshold = engine.threshold_cosine if options.threshold is None else options.threshold
+        measured = _MEASURES[options.measure](engine, options, threshold)
+    except FaceError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    report = {
+        **measured,
+        "model_id": engine.model_id,
+        "detector": engine.detector_id,
+        "threshold": measured.get("threshold", threshold),
+    }
+    print(json.dumps(report, indent=1) if options.json else _table(report))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m faces.evaluate",
+        description="Measure the face engine on photos with truth beside them.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="measure", required=True, metavar="MEASURE")
+    for name, about in _ABOUT.items():
+        command = commands.add_parser(name, help=about, description=about)
+        command.add_argument("path", type=Path, metavar="PATH", help="folder laid out as in docs/recognition.md")
+        if name == "pairs":
+            command.add_argument("pairs_file", type=Path, metavar="PAIRS", help="pairs file in LFW's format")
+        if name == "threshold":
+            command.add_argument("--max-false-marks", type=int, default=0, help="in all class photos (default 0)")
+            command.add_argument(
+                "--max-group-false-marks", type=int, default=0, help="in all sets of group photos (default 0)"
+            )
+        command.add_argument("--json", action="store_true", help="print one JSON object")
+        command.add_argument("--model", help="recogniser (default: the one Rollcall uses)")
+        command.add_argument("--detector", help="detector (default: the one Rollcall uses)")
+        command.add_argument("--threshold", type=float, help="cosine similarity to accept at (default: the model's)")
+        command.add_argument("--weights", type=Path, help="folder of the weights (default: the configured one)")
+        command.add_argument(
+            "--recipe",
+            choices=("rollcall", "plain-deepface"),
+            default="rollcall",
+            help="plain-deepface: DeepFace.represent as it comes, for comparison (default detector: mtcnn)",
+        )
+    return parser
+
+
+def _engine(options: argparse.Namespace) -> Engine:
+    chosen = {"model": options.model, "detector": options.detector, "weights_dir": options.weights}
+    named = {key: value for key, value in chosen.items() if value is not None}
+    if options.recipe == "plain-deepface":
+        return PlainDeepFace(**named)
+    return build_pipeline(**named)
+
+
+def _table(report: Report) -> str:
+    """Lay a report out, a figure a line; a list of rows becomes columns below."""
+    lines = []
+    width = max(len(key) for key in report)
+    for key, value in report.items():
+        if not isinstance(value, list):
+            lines.append(f"{key:<{width}}  {_figure(value)}")
+    for value in report.values():
+        if isinstance(value, list) and value:
+            lines.append("")
+            lines.append("  ".join(f"{column:>17}" for column in value[0]))
+            lines.extend("  ".join(f"{_figure(cell):>17}" for cell in row.values()) for row in value)
+    return "\n".join(lines)
+
+
+def _figure(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_figure(part)}" for key, part in value.items())
+    return str(value)
+
+
+_ABOUT = {
+    "classes": "Class photos against a roster with one selfie a student.",
+    "groups": "Real group photos, enrolled by one portrait a person.",
+    "pairs": "Verification of pairs in LFW's format: PATH holds the pictures.",
+    "detection": "Boxes found against boxes drawn by hand.",
+    "threshold": "Choose the threshold from all class and group photos below PATH.",
+}
+
+_MEASURES: dict[str, Callable[[Engine, argparse.Namespace, float], Report]] = {
+    "classes": lambda engine, options, threshold: evaluate_classes(engine, options.path, threshold_cosine=threshold),
+    "groups": lambda engine, options, threshold: evaluate_groups(engine, options.path, threshold_cosine=threshold),
+    "pairs": lambda engine, options, threshold: evaluate_pairs(
+        engine, options.path, options.pairs_file, threshold_cosine=options.threshold
+    ),
+    "detection": lambda engine, options, threshold: evaluate_detection(engine, options.path),
+    "threshold": lambda engine, options, threshold: evaluate_threshold(
+        engine,
+        options.path,
+        max_false_marks=options.max_false_marks,
+        max_group_false_marks=options.max_group_false_marks,
+    ),
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

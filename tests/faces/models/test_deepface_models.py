@@ -1,0 +1,167 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from deepface.models.Detector import FacialAreaRegion
+from deepface.modules import detection as deepface_detection
+from deepface.modules import modeling, representation
+
+from faces.errors import UnknownModel, WeightsError
+from faces.models.deepface_models import (
+    BATCH_SIZES,
+    RECOGNISERS,
+    DeepFaceEmbedder,
+    aligned_crop,
+    build_embedder,
+    prepare,
+)
+from faces.types import Box, Detection, Embedder
+from tests.faces.models.deepface_files import random_client, save
+
+# deepface describes and calls its networks as Keras 2 wanted it.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Do not pass an `input_shape`:UserWarning"),
+    pytest.mark.filterwarnings("ignore:The structure of `inputs`:UserWarning"),
+]
+
+
+def picture(seed: int = 0) -> Any:
+    """A smooth coloured picture, 240 x 320."""
+    small = np.random.default_rng(seed).integers(0, 256, size=(12, 16, 3))
+    return np.kron(small, np.ones((20, 20, 1))).astype(np.uint8)
+
+
+def face(x: float, y: float, width: float, height: float, *, tilt: float = 0.0) -> Detection:
+    points = [(0.3, 0.4), (0.7, 0.4 + tilt), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8)]
+    landmarks = np.array([[x + width * px, y + height * py] for px, py in points], dtype=np.float32)
+    return Detection(Box(x, y, width, height), landmarks, 0.9)
+
+
+def unit(rows: Any) -> Any:
+    rows = np.atleast_2d(np.asarray(rows, dtype=np.float64))
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("key", sorted(RECOGNISERS))
+def test_compiled_batches_equal_deepface_s_own_forward_pass(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    recogniser = RECOGNISERS[key]
+    client = random_client(recogniser.deepface_name, monkeypatch)
+    assert client.input_shape == (recogniser.width, recogniser.height)
+    embedder = DeepFaceEmbedder(recogniser, client.model, "0" * 64)
+    crops = np.random.default_rng(1).random((5, recogniser.height, recogniser.width, 3)).astype(np.float32)
+    ours, theirs = embedder.forward(crops), np.asarray(client.forward(crops))
+    assert ours.shape == theirs.shape == (5, client.output_shape) == (5, embedder.dimensions)
+    assert np.abs(unit(ours) - unit(theirs)).max() < 1e-5
+    # What differs between faces must be seen by the comparison too, however alike random networks find them.
+    assert np.abs((ours - ours[0]) / np.abs(ours).max()).max() > 1e-6
+    assert isinstance(embedder, Embedder)
+
+
+def test_weights_come_from_the_folder_and_are_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = random_client("Facenet", monkeypatch)
+    save(client.model, tmp_path / "facenet_weights.h5")
+    embedder = build_embedder("FaceNet", tmp_path)
+    crops = np.random.default_rng(1).random((3, 160, 160, 3)).astype(np.float32)
+    assert np.abs(unit(embedder.forward(crops)) - unit(client.model.predict(crops, verbose=0))).max() < 1e-5
+    [recorded] = json.loads((tmp_path / "recorded.json").read_text()).values()
+    assert embedder.model_id == f"deepface-Facenet-{recorded[:12]}-eyes-1"
+    assert embedder.threshold_cosine == 0.6
+
+
+def test_changed_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(random_client("DeepID", monkeypatch).model, tmp_path / "deepid_keras_weights.h5")
+    build_embedder("DeepID", tmp_path)
+    with (tmp_path / "deepid_keras_weights.h5").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(WeightsError, match="recorded at its first use"):
+        build_embedder("DeepID", tmp_path)
+
+
+def test_missing_weights_say_which_file_goes_where(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"facenet512_weights\.h5 is missing") as missing:
+        build_embedder("Facenet512", tmp_path)
+    assert str(tmp_path) in str(missing.value)
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(random_client("DeepID", monkeypatch).model, tmp_path / "openface_weights.h5")
+    with pytest.raises(WeightsError, match="does not hold the weights of the recogniser OpenFace"):
+        build_embedder("OpenFace", tmp_path)
+
+
+def test_unknown_names_are_answered_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(UnknownModel, match="Facenet512"):
+        build_embedder("Eigenfaces", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("box", "tilt"),
+    [((100, 80, 60, 80), 0.0), ((100, 80, 60, 80), 0.2), ((100, 80, 61, 83), -0.3), ((0, 0, 50, 60), 0.1)],
+)
+def test_crop_equals_deepface_s(box: tuple[int, int, int, int], tilt: float) -> None:
+    image, found = picture(), face(*box, tilt=tilt)
+    x, y, width, height = box
+    border_y, border_x = 120, 160
+    bordered = np.pad(image, ((border_y, border_y), (border_x, border_x), (0, 0)))
+    eyes = [(int(px) + border_x, int(py) + border_y) for px, py in found.landmarks[:2]]
+    area = FacialAreaRegion(
+        x + border_x, y + border_y, width, height, right_eye=eyes[0], left_eye=eyes[1], confidence=0.9
+    )
+    theirs = deepface_detection.extract_face(
+        area,
+        bordered,
+        align=True,
+        expand_percentage=0,
+        width_border=border_x,
+        height_border=border_y,
+        detector_backend="mtcnn",
+    )
+    assert np.array_equal(aligned_crop(image, found), theirs.img)
+
+
+@pytest.mark.parametrize("box", [(-30, -20, 80, 90), (290, 200, 80, 90), (310.6, 230.2, 0.5, 0.5)])
+def test_a_box_over_the_edge_is_cut(box: tuple[float, float, float, float]) -> None:
+    crop = aligned_crop(picture(), face(*box))
+    assert min(crop.shape) >= 1
+
+
+def test_whole_way_equals_deepface_represent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = random_client("DeepID", monkeypatch)
+    save(client.model, tmp_path / "deepid_keras_weights.h5")
+    embedder = build_embedder("DeepID", tmp_path)
+    image = picture(3)
+    found = [face(100, 80, 60, 80, tilt=0.1), face(180, 100, 50, 60)]
+    monkeypatch.setattr(modeling, "build_model", lambda *_, **__: client)
+    theirs = [
+        representation.represent(
+            aligned_crop(np.ascontiguousarray(image[:, :, ::-1]), one) / 255.0,
+            model_name="DeepID",
+            detector_backend="skip",
+        )[0]["embedding"]
+        for one in found
+    ]
+    ours = embedder.embed(image, found)
+    assert ours.dtype == np.float32
+    assert np.abs(ours - unit(theirs)).max() < 1e-5
+
+
+def test_no_faces_are_no_embeddings(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = random_client("DeepID", monkeypatch)
+    embedder = DeepFaceEmbedder(RECOGNISERS["deepid"], client.model, "0" * 64)
+    assert embedder.embed(picture(), []).shape == (0, 160)
+
+
+def test_the_size_of_a_batch_does_not_change_a_face(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = random_client("DeepID", monkeypatch)
+    embedder = DeepFaceEmbedder(RECOGNISERS["deepid"], client.model, "0" * 64)
+    crops = np.random.default_rng(2).random((BATCH_SIZES[-1] + 2, 55, 47, 3)).astype(np.float32)
+    together = embedder.forward(crops)
+    alone = np.concatenate([embedder.forward(crop[None]) for crop in crops])
+    assert np.abs(unit(together) - unit(alone)).max() < 1e-5
+
+
+def test_a_dark_crop_is_scaled_like_any_other() -> None:
+    dark = np.ones((20, 20, 3), dtype=np.uint8)
+    assert prepare(dark, (20, 20)).max() == pytest.approx(1 / 255)
