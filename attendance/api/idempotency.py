@@ -7,6 +7,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 from attendance.api.schema import header
+from attendance.models import UploadKey, User
 
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,128}")
 
@@ -27,3 +28,8 @@ def idempotency_key(request: Request) -> str | None:
     if key is not None and not _KEY.fullmatch(key):
         raise ValidationError({"Idempotency-Key": "The key must have 1 to 128 visible ASCII characters."})
     return key
+
+
+def seen_before(key: str | None, *, by: User) -> bool:
+    """Whether this person's key was answered already: then the answer is the same again, its status included."""
+    return key is not None and UploadKey.objects.filter(user=by, key=key).exists()

@@ -1,0 +1,90 @@
+"""Students, selfies and enrolment links over the API."""
+
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from rest_framework.test import APIClient
+
+from attendance.models import PolicyText, Selfie, Student, User
+from attendance.services import gallery
+from tests.attendance.api.conftest import World
+from tests.conftest import MakeStudent
+from tests.fakes import class_photo, selfie_of
+
+
+def send(client: APIClient, student: Student, data: bytes) -> Any:
+    body = {"photo": SimpleUploadedFile("me.jpg", data)}
+    return client.post(f"/api/v1/students/{student.pk}/selfies/", body, format="multipart")
+
+
+@pytest.fixture
+def consenting(student: Student, policy: PolicyText, teacher: User) -> Student:
+    gallery.give_consent(student=student, by=teacher)
+    return student
+
+
+def test_student_tells_what_became_of_the_selfies(api: APIClient, world: World) -> None:
+    answer = api.get(f"/api/v1/students/{world.student.pk}/").json()
+    assert (answer["name"], answer["by_hand_only"]) == ("Ada", False)
+    assert [(selfie["id"], selfie["verdict"]) for selfie in answer["selfies"]] == [(world.selfie.pk, "ACCEPTED")]
+
+
+def test_selfie_is_stored_and_can_be_watched(api: APIClient, consenting: Student) -> None:
+    answer = send(api, consenting, selfie_of("ada"))
+    assert answer.status_code == 202
+    assert api.get(answer.headers["Location"]).json()["state"] == "QUEUED"
+    gallery.process_selfie(answer.json()["id"])
+    done = api.get(answer.headers["Location"]).json()
+    assert (done["state"], done["verdict"], done["failure"]) == ("DONE", "ACCEPTED", None)
+
+
+def test_selfie_of_two_fails_with_the_way_to_retake_it(api: APIClient, consenting: Student) -> None:
+    answer = send(api, consenting, class_photo("ada", "ben"))
+    gallery.process_selfie(answer.json()["id"])
+    failure = api.get(answer.headers["Location"]).json()["failure"]
+    assert failure["code"]
+    assert "alone" in failure["reason"]
+
+
+def test_no_selfie_without_a_yes(api: APIClient, student: Student, policy: PolicyText) -> None:
+    answer = send(api, student, selfie_of("ada"))
+    assert (answer.status_code, answer.json()["code"]) == (409, "no-consent")
+    assert not Selfie.objects.exists()
+
+
+def test_no_selfie_before_a_policy_is_published(api: APIClient, student: Student) -> None:
+    answer = send(api, student, selfie_of("ada"))
+    assert (answer.status_code, answer.json()["code"]) == (409, "face-features-off")
+
+
+def test_no_selfie_of_who_is_marked_by_hand(api: APIClient, consenting: Student, teacher: User) -> None:
+    gallery.set_by_hand_only(student=consenting, on=True, by=teacher)
+    answer = send(api, consenting, selfie_of("ada"))
+    assert (answer.status_code, answer.json()["code"]) == (409, "by-hand-only")
+
+
+def test_same_picture_for_two_students_is_refused_without_naming_the_other(
+    api: APIClient, world: World, make_student: MakeStudent, teacher: User
+) -> None:
+    ben = make_student("ben")
+    gallery.give_consent(student=ben, by=teacher)
+    answer = send(api, ben, selfie_of("ada"))
+    assert (answer.status_code, answer.json()["code"]) == (409, "selfie-twin")
+    assert "Ada" not in answer.content.decode()
+
+
+def test_text_is_no_selfie(api: APIClient, consenting: Student) -> None:
+    assert send(api, consenting, b"text").status_code == 400
+
+
+def test_enrolment_link_leads_to_the_page_once(api: APIClient, student: Student, policy: PolicyText) -> None:
+    answer = api.post(f"/api/v1/students/{student.pk}/enrolment-link/")
+    assert answer.status_code == 201
+    token = answer.json()["address"].rstrip("/").rpartition("/")[2]
+    assert gallery.find_enrolment_link(token).student == student
+
+
+def test_no_enrolment_link_before_a_policy_is_published(api: APIClient, student: Student) -> None:
+    answer = api.post(f"/api/v1/students/{student.pk}/enrolment-link/")
+    assert (answer.status_code, answer.json()["code"]) == (409, "face-features-off")
