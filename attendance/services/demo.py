@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -195,6 +196,7 @@ def _give_account(students: list[Student]) -> None:
         Student.objects.filter(pk=students[0].pk).update(user=user)
 
 
+@transaction.atomic
 def _hold_past_meetings(course: Course, students: list[Student], teacher: User) -> None:
     """Mark a few past school days by hand, so that the report has something to say."""
     today = timezone.localdate()

@@ -1,4 +1,4 @@
-"""Roster files read into rows: CSV as spreadsheets of all kinds write it. Nothing here touches the database."""
+"""Roster files read into rows: CSV as programs of all kinds write it, and Excel. Nothing here touches the database."""
 
 import csv
 import io
@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from attendance.services.errors import BadRoster, InvalidValue
 from attendance.services.names import clean_text
 from attendance.services.rosters import STUDENT_FIELDS, clean_student_fields
+from attendance.services.spreadsheets import xlsx_lines
 
 MAX_ROWS: Final = 2_000
 MAX_BYTES: Final = 5 * 1024 * 1024
@@ -87,16 +88,24 @@ def read_roster_file(data: bytes, *, filename: str) -> RosterFile:
         raise BadRoster(_("The file is empty."))
     if len(data) > MAX_BYTES:
         raise BadRoster(_("The file is larger than %(n)d MB.") % {"n": MAX_BYTES // 1024**2})
-    if not filename.lower().endswith((".csv", ".txt", ".tsv")) or data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-        raise BadRoster(_("Save the roster as CSV: this kind of file is not read."))
-    text, encoding = decode(data)
-    lines = _csv_lines(text)
+    lines, encoding = _lines(data, filename.lower())
     first = next(lines, None)
     if first is None:
         raise BadRoster(_("The file is empty."))
     header = _read_header(first[1])
     rows = list(_rows(lines, header))
     return RosterFile(rows=_with_double_ids(rows), columns=list(header.places), unused=header.unused, encoding=encoding)
+
+
+def _lines(data: bytes, filename: str) -> tuple[Iterator[tuple[int, list[str]]], str]:
+    """Open a file by its kind; a wrong ending is not believed."""
+    zipped, old_excel = data.startswith(b"PK\x03\x04"), data.startswith(b"\xd0\xcf\x11\xe0")
+    if filename.endswith(".xlsx") and zipped:
+        return xlsx_lines(data, max_rows=MAX_ROWS + 100), "xlsx"
+    if zipped or old_excel or not filename.endswith((".csv", ".txt", ".tsv")):
+        raise BadRoster(_("Save the roster as .xlsx or CSV: this kind of file is not read."))
+    text, encoding = decode(data)
+    return _csv_lines(text), encoding
 
 
 def decode(data: bytes) -> tuple[str, str]:
