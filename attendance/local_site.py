@@ -79,8 +79,8 @@ def services(*, host: str, port: int) -> list[Service]:
     Raises:
         CannotRun: the Valkey wheel has no server for this machine.
     """
-    worker = [sys.executable, "-m", "celery", "-A", "attendance", "worker", "--pool", "prefork"]
-    worker += ["--without-gossip", "--without-mingle", "--quiet", "--loglevel", "WARNING"]
+    worker = [sys.executable, "-m", "celery", "-A", "attendance", "--quiet", "worker"]
+    worker += ["--pool", "prefork", "--without-gossip", "--without-mingle", "--loglevel", "WARNING"]
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     web = [sys.executable, "-m", "gunicorn", "attendance.wsgi", "--bind", address]
     web += ["--worker-class", "gthread", "--workers", "2", "--threads", str(WEB_THREADS), "--timeout", "60"]
