@@ -1,5 +1,103 @@
 """Addresses of the pages."""
 
-from django.urls import URLPattern, URLResolver
+from django.contrib.auth.views import LogoutView
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from attendance.web.views import (
+    courses,
+    faces,
+    health,
+    links,
+    own,
+    people,
+    photos,
+    records,
+    reports,
+    school,
+    selfies,
+    sessions,
+    students,
+    today,
+)
+from attendance.web.views.login import Login
+
+_session = "sessions/<int:pk>/"
+_course = "courses/<int:pk>/"
+_photo = "photos/<uuid:public_id>/"
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", today.page, name="today"),
+    path("login/", Login.as_view(), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("health/live", health.live, name="health-live"),
+    path("health/ready", health.ready, name="health-ready"),
+    # courses and rosters
+    path("courses/", courses.all_courses, name="courses"),
+    path("courses/new/", courses.new, name="course-new"),
+    path(_course, courses.page, name="course"),
+    path(f"{_course}edit/", courses.edit, name="course-edit"),
+    path(f"{_course}take/", sessions.take, name="session-take"),
+    path(f"{_course}sessions/new/", sessions.new, name="session-new"),
+    path(f"{_course}students/new/", students.add, name="student-add"),
+    path(f"{_course}roster/", courses.roster_import, name="roster-import"),
+    path(f"{_course}report/", reports.page, name="report"),
+    path(f"{_course}report.<slug:kind>", reports.download, name="report-download"),
+    path(f"{_course}report/<int:student_pk>/", reports.student, name="report-student"),
+    path("enrolments/<int:pk>/end/", students.end, name="enrolment-end"),
+    # students and selfies
+    path("students/<int:pk>/", students.page, name="student"),
+    path("students/<int:pk>/edit/", students.edit, name="student-edit"),
+    path("students/<int:pk>/link/", students.link, name="student-link"),
+    path("students/<int:pk>/by-hand/", students.by_hand, name="student-by-hand"),
+    path("students/<int:pk>/consent/", students.consent, name="student-consent"),
+    path("students/<int:pk>/erase/", students.erase, name="student-erase"),
+    path("students/<int:pk>/selfies/", selfies.add, name="selfie-add"),
+    path("students/<int:pk>/selfies/state/", selfies.state, name="selfie-state"),
+    path("selfies/held/", selfies.held, name="selfies-held"),
+    path("selfies/<int:pk>/image/", selfies.image, name="selfie-image"),
+    path("selfies/<int:pk>/review/", selfies.review, name="selfie-review"),
+    path("selfies/<int:pk>/remove/", selfies.remove, name="selfie-remove"),
+    path("selfies/<int:pk>/retry/", selfies.retry, name="selfie-retry"),
+    path("enrol/<str:token>/", links.page, name="link"),
+    path("enrol/<str:token>/by-hand/", links.by_hand, name="link-by-hand"),
+    path("enrolled/", links.result, name="link-result"),
+    path("enrolled/state/", links.state, name="link-state"),
+    path("me/", own.page, name="own"),
+    path("me/courses/<int:pk>/", own.course, name="own-course"),
+    path("me/selfies/", own.add_selfie, name="own-selfie"),
+    path("me/selfies/state/", own.state, name="own-state"),
+    path("me/consent/", own.consent, name="own-consent"),
+    path("me/by-hand/", own.by_hand, name="own-by-hand"),
+    path("me/export.json", own.export, name="own-export"),
+    # sessions, photos, faces, marks
+    path(_session, sessions.page, name="session"),
+    path(f"{_session}photos/", sessions.photos, name="session-photos"),
+    path(f"{_session}upload/", sessions.upload, name="session-upload"),
+    path(f"{_session}review/", sessions.review, name="session-review"),
+    path(f"{_session}register/", sessions.register, name="session-register"),
+    path(f"{_session}register.csv", sessions.download, name="session-csv"),
+    path(f"{_session}finalise/", sessions.finalise, name="session-finalise"),
+    path(f"{_session}reopen/", sessions.reopen, name="session-reopen"),
+    path(f"{_session}rest-present/", records.rest_present, name="session-rest-present"),
+    path(f"{_session}undo/", records.undo, name="session-undo"),
+    path(f"{_session}records/<int:student_pk>/", records.mark, name="record"),
+    path(f"{_session}records/<int:student_pk>/history/", records.history, name="session-history"),
+    path(f"{_photo}image/", photos.image, name="photo-image"),
+    path(f"{_photo}faces/", photos.faces, name="photo-faces"),
+    path(f"{_photo}delete/", photos.delete, name="photo-delete"),
+    path(f"{_photo}retry/", photos.retry, name="photo-retry"),
+    path("faces/<int:pk>/", faces.panel, name="face"),
+    path("faces/<int:pk>/crop/", faces.crop, name="face-crop"),
+    path("faces/<int:pk>/decide/", faces.decide, name="face-decide"),
+    # the school
+    path("school/", school.page, name="school"),
+    path("school/privacy/", school.privacy, name="school-privacy"),
+    path("school/report/", school.report, name="school-report"),
+    path("school/report.csv", school.report_download, name="school-report-csv"),
+    path("school/audit/", school.audit, name="school-audit"),
+    path("school/queue/", school.queue, name="school-queue"),
+    path("school/terms/", people.terms, name="terms"),
+    path("school/terms/<int:pk>/", people.term, name="term"),
+    path("school/people/", people.people, name="people"),
+    path("school/people/<int:pk>/", people.person, name="person"),
+]

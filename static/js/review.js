@@ -4,6 +4,7 @@ const FACE_PX = 96;
 const COLUMNS = 8;
 const sheets = new Map();
 let reviewing = false;
+let unfolded = false;
 
 const panel = () => document.getElementById("panel");
 
@@ -18,6 +19,12 @@ async function loadSheet(address) {
   const answer = await fetch(address, { credentials: "same-origin" });
   if (!answer.ok) throw new Error(String(answer.status));
   return createImageBitmap(await answer.blob());
+}
+
+/** On a phone the faces that need no look stay folded, unless somebody unfolded them. */
+function foldKnown() {
+  if (!matchMedia("(max-width: 1023px)").matches || unfolded) return;
+  for (const known of document.querySelectorAll("[data-known]")) known.open = false;
 }
 
 /** Draw each face of the list from its photo's sheet, which is fetched once however often the list is swapped. */
@@ -50,8 +57,12 @@ export function openNextUnsure() {
 
 /** Wire the page up once; everything is delegated, so that swapped parts work too. */
 export function startReview() {
-  drawFaces();
-  document.addEventListener("htmx:afterSettle", drawFaces);
+  const show = () => {
+    foldKnown();
+    drawFaces();
+  };
+  show();
+  document.addEventListener("htmx:afterSettle", show);
   document.addEventListener("click", (event) => {
     const face = event.target.closest("a[data-face]");
     if (face && !event.ctrlKey && !event.metaKey) {
@@ -59,6 +70,7 @@ export function startReview() {
       reviewing = face.matches("[data-open], .uncertain");
       openFace(face);
     }
+    if (event.target.closest("[data-known] summary")) unfolded = true;
     const zoom = event.target.closest("[data-zooms]");
     if (zoom) {
       const on = zoom.closest(".photo").classList.toggle("zoomed");
