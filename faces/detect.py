@@ -17,6 +17,7 @@ MERGE_IOU: Final = 0.4
 _ENLARGED_BELOW_PX: Final = 1300
 _SELFIE_SIDES_PX: Final = (320, 640, 1280)
 _LARGEST_ENLARGEMENT: Final = 2.0
+_LEAST_CENTRALITY: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,7 +102,7 @@ def find_selfie(detector: Detector, image: RGBImage) -> list[Candidate]:
         image: uint8 (height, width, 3), RGB.
 
     Returns:
-        Candidates by rank, in pixels of the picture as given; empty where there is no face.
+        Candidates by prominence, in pixels of the picture as given; empty where there is no face.
     """
     views: list[tuple[RGBImage, Callable[[Detection], Detection]]] = [(image, lambda one: one), _padded(image)]
     views += [_turned(image, quarters) for quarters in (1, 3, 2)]
@@ -109,8 +110,21 @@ def find_selfie(detector: Detector, image: RGBImage) -> list[Candidate]:
         looks = [look_at_scale(detector, view, scale) for scale in selfie_scales(view)]
         found = merge([[back(one) for one in look] for look in looks])
         if found:
-            return sorted(found, key=lambda one: -one.rank)
+            return sorted(found, key=lambda one: -prominence(one, image))
     return []
+
+
+def prominence(candidate: Candidate, image: RGBImage) -> float:
+    """Weigh a candidate's rank by how near the middle of a selfie it is: its taker aims at the own face.
+
+    Args:
+        candidate: found in the picture.
+        image: uint8 (height, width, 3), RGB.
+    """
+    height, width = image.shape[:2]
+    box = candidate.detection.box
+    away = np.hypot(box.x + (box.width - width) / 2, box.y + (box.height - height) / 2)
+    return candidate.rank * max(_LEAST_CENTRALITY, 1.0 - float(away) * 2.0 / float(np.hypot(width, height)))
 
 
 def selfie_scales(image: RGBImage) -> tuple[float, ...]:

@@ -9,13 +9,16 @@ from faces.errors import PoorQuality
 from faces.images import grey, resized
 from faces.types import Box, Detection, Landmarks, RGBImage
 
+# Over 240 press pictures of faces 72 to 130 pixels wide: sharpness is 0.017 to 0.4, brightness 66 to 181, yaw within
+# 0.35 but for one near profile at 0.72, pitch 0.46 to 0.66.
 MIN_FACE_PX: Final = 60.0
-MIN_SHARPNESS: Final = 0.02
-MIN_BRIGHTNESS: Final = 35.0
+MIN_SHARPNESS: Final = 0.01
+"""Refuses 87 % of those pictures blurred by 1/40 of the face's width (standard deviation), all at 1/27."""
+MIN_BRIGHTNESS: Final = 40.0
 MAX_BRIGHTNESS: Final = 225.0
 MAX_YAW: Final = 0.55
-MIN_PITCH: Final = 0.2
-MAX_PITCH: Final = 0.95
+MIN_PITCH: Final = 0.3
+MAX_PITCH: Final = 0.85
 
 _SHARPNESS_PX: Final = 80
 
