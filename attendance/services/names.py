@@ -4,7 +4,7 @@ import unicodedata
 
 
 def clean_text(text: str) -> str:
-    """Compose characters, drop control characters and fold white space: what is left looks like what was typed."""
-    composed = unicodedata.normalize("NFC", text)
-    spaced = "".join(" " if character.isspace() else character for character in composed)
-    return " ".join("".join(c for c in spaced if unicodedata.category(c) not in {"Cc", "Cs"}).split())
+    """Drop control characters, compose the others and fold white space: what is left looks like what was typed."""
+    spaced = "".join(" " if character.isspace() else character for character in text)
+    kept = "".join(character for character in spaced if unicodedata.category(character) not in {"Cc", "Cs"})
+    return " ".join(unicodedata.normalize("NFC", kept).split())
