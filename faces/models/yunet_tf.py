@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from faces.errors import WeightsError
 from faces.models.onnx_weights import read_graph
 from faces.types import Box, Detection, RGBImage
-from faces.weights import verified
 
 STRIDES = (8, 16, 32)
 _MULTIPLE = 32
@@ -41,7 +40,7 @@ class YuNetTensorFlow:
 
     def __init__(
         self,
-        weights_dir: Path | None = None,
+        weights: Path,
         *,
         score_threshold: float = 0.6,
         iou_threshold: float = 0.3,
@@ -50,13 +49,13 @@ class YuNetTensorFlow:
         """Compile the network.
 
         Args:
-            weights_dir: the weights folder; None takes the default one.
+            weights: the verified ONNX file.
             score_threshold: keep a face from this score on, range (0, 1].
             iou_threshold: of two boxes that overlap more, the one of lower score is dropped, range (0, 1].
             band_rows: rows of a photo that the first layers take at once, a multiple of 32; more takes more memory.
 
         Raises:
-            WeightsError: the file is missing or not the one of the manifest.
+            WeightsError: the file is not YuNet.
             ValueError: ``band_rows`` is no positive multiple of 32.
         """
         if band_rows < _MULTIPLE or band_rows % _MULTIPLE:
@@ -64,12 +63,13 @@ class YuNetTensorFlow:
         self._score_threshold = score_threshold
         self._iou_threshold = iou_threshold
         self._band_rows = band_rows
-        network = _Network(read_convolutions(verified("yunet", weights_dir)))
+        network = _Network(_read_convolutions(weights))
         pictures = tf.TensorSpec([None, None, None, 3], tf.uint8)
         features = tf.TensorSpec([None, None, None, 64], tf.float32)
         # One trace serves every size: an unknown dimension costs these layers nothing on the CPU.
-        self._near = tf.function(network.near, input_signature=[pictures])
-        self._far = tf.function(network.far, input_signature=[features, tf.TensorSpec([], tf.float32)])
+        self._near = tf.function(network.near, input_signature=[pictures], autograph=False)
+        far_inputs = [features, tf.TensorSpec([], tf.float32)]
+        self._far = tf.function(network.far, input_signature=far_inputs, autograph=False)
 
     def detect(self, image: RGBImage) -> list[Detection]:
         """Find the faces of a photo, best score first; see ``Detector``."""
@@ -157,18 +157,8 @@ def _decode(stride: int, places: NDArray[np.int64], values: NDArray[np.float32])
     return places[:, 0], np.concatenate([values[:, :1], corner, size, landmarks], axis=1)
 
 
-def read_convolutions(weights: Path) -> list[_Convolution]:
-    """Read the network's numbers.
-
-    Args:
-        weights: the ONNX file.
-
-    Returns:
-        kernels (rows, columns, in or 1, out) and biases in the graph's order, float32.
-
-    Raises:
-        WeightsError: the file is not YuNet.
-    """
+def _read_convolutions(weights: Path) -> list[_Convolution]:
+    """Kernels (rows, columns, in or 1, out) and biases in the graph's order, float32."""
     graph = read_graph(weights)
     read = [tuple(graph.numbers[name] for name in node.input[1:]) for node in graph.of("Conv")]
     if [len(numbers) for numbers in read] != [2] * _CONVOLUTIONS:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from faces.errors import WeightsError
-from faces.models.yunet_tf import YuNetTensorFlow, read_convolutions, suppress
+from faces.models.yunet_tf import YuNetTensorFlow, suppress
 from faces.types import Box, Detection, Detector, RGBImage
 from faces.weights import verified
 
@@ -51,7 +51,7 @@ def opencv(image: RGBImage) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def detector() -> YuNetTensorFlow:
-    return YuNetTensorFlow()
+    return YuNetTensorFlow(verified("yunet"))
 
 
 def test_it_is_a_detector(detector: YuNetTensorFlow) -> None:
@@ -86,8 +86,8 @@ def test_the_best_score_comes_first(detector: YuNetTensorFlow) -> None:
 @needs_photographs
 def test_bands_change_no_number() -> None:
     image = photograph("groups/photos/12.jpg")
-    in_bands = numbers(YuNetTensorFlow(band_rows=64).detect(image))
-    at_once = numbers(YuNetTensorFlow(band_rows=4096).detect(image))
+    in_bands = numbers(YuNetTensorFlow(verified("yunet"), band_rows=64).detect(image))
+    at_once = numbers(YuNetTensorFlow(verified("yunet"), band_rows=4096).detect(image))
 
     assert len(at_once) > 3
     np.testing.assert_allclose(in_bands, at_once, atol=1e-3)
@@ -123,7 +123,7 @@ def test_a_picture_of_any_size_without_a_face_has_none(detector: YuNetTensorFlow
 
 
 def test_sizes_do_not_compile_anew() -> None:
-    detector = YuNetTensorFlow()
+    detector = YuNetTensorFlow(verified("yunet"))
     for height, width in ((64, 96), (100, 41), (900, 32)):
         detector.detect(np.zeros((height, width, 3), dtype=np.uint8))
 
@@ -135,20 +135,15 @@ def test_no_pictures_no_lists(detector: YuNetTensorFlow) -> None:
     assert detector.detect_batch(np.zeros((0, 64, 64, 3), dtype=np.uint8)) == []
 
 
-def test_missing_weights_are_named(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="yunet"):
-        YuNetTensorFlow(tmp_path)
-
-
 def test_another_network_is_refused() -> None:
     with pytest.raises(WeightsError, match="another network"):
-        read_convolutions(verified("sface"))
+        YuNetTensorFlow(verified("sface"))
 
 
 @pytest.mark.parametrize("rows", [0, -32, 100])
 def test_bands_are_whole_cells(rows: int) -> None:
     with pytest.raises(ValueError, match="multiple of 32"):
-        YuNetTensorFlow(band_rows=rows)
+        YuNetTensorFlow(verified("yunet"), band_rows=rows)
 
 
 def test_of_two_overlapping_boxes_the_better_one_stays() -> None:
