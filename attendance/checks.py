@@ -8,6 +8,10 @@ from typing import Any
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import DatabaseError
+
+from attendance.services import face_model
+from attendance.services.errors import EngineNotReady
 
 
 @register(Tags.security)
@@ -55,4 +59,18 @@ def check_private_storage(app_configs: Sequence[AppConfig] | None, **kwargs: Any
                 id="attendance.E003",
             )
         ]
+    return []
+
+
+@register(Tags.database)
+def check_face_model(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """FACE_MODEL is that of the stored templates."""
+    if not kwargs.get("databases"):
+        return []
+    try:
+        face_model.active_recogniser()
+    except EngineNotReady as error:
+        return [Error(str(error), hint="Or leave FACE_MODEL empty.", id="attendance.E004")]
+    except DatabaseError:
+        return []  # not migrated yet, or away: whoever needs it says so
     return []

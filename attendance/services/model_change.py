@@ -53,6 +53,11 @@ def set_face_model(*, name: str, by: User | None) -> FaceModelChange:
     return change
 
 
+def rebuild_gallery(*, by: User | None) -> FaceModelChange:
+    """Start making again the templates that accepted selfies lack."""
+    return set_face_model(name=school_settings().face_model, by=by)
+
+
 def change_model(pk: int) -> bool:
     """Re-embed as many selfies as fit into half a lease, and switch when none is left.
 

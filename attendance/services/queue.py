@@ -165,6 +165,11 @@ def note_call(work: QueuedWork) -> None:
     type(work)._default_manager.filter(pk=work.pk).update(woken_at=Now())
 
 
+def forget_call(work: QueuedWork) -> None:
+    """Note that the call did not get through after all."""
+    type(work)._default_manager.filter(pk=work.pk).update(woken_at=None)
+
+
 def give_up_lost() -> int:
     """Fail work whose worker died at it every time it was tried."""
     lost = 0

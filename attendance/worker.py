@@ -1,0 +1,60 @@
+"""What a worker process does besides its tasks: it says who it is and that it lives, and refuses a wrong face model.
+
+The models are loaded by the first task, in the child: a TensorFlow that was loaded before the fork would deadlock it.
+"""
+
+import logging
+import time
+from typing import Any, Final
+
+from celery.signals import celeryd_after_setup, heartbeat_sent, worker_ready
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+from attendance.services import face_model, heartbeats
+from attendance.services.errors import EngineNotReady
+
+_log = logging.getLogger(__name__)
+
+
+class _Pulse:
+    """Beats at most once a sweep, however often Celery does."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def beat(self) -> None:
+        """Leave a sign of life if it is time for one."""
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + settings.SWEEP_SECONDS
+        try:
+            heartbeats.beat(heartbeats.WORKER)
+        except DatabaseError:
+            _log.warning("the database did not take a sign of life")
+        finally:
+            connection.close()  # a child that is forked later must not inherit it
+
+
+_pulse: Final = _Pulse()
+
+
+@celeryd_after_setup.connect
+def introduce_worker(sender: str, **kwargs: Any) -> None:
+    """Take Celery's name for this worker, and refuse to start under a face model that is not the templates'."""
+    heartbeats.introduce(heartbeats.WORKER, sender)
+    try:
+        face_model.active_recogniser()
+    except EngineNotReady as error:
+        raise SystemExit(str(error)) from error
+    except DatabaseError:
+        _log.warning("the database did not answer at the start")
+    finally:
+        connection.close()
+
+
+@worker_ready.connect
+@heartbeat_sent.connect
+def beat(**kwargs: Any) -> None:
+    """Leave a sign of life, as Celery's own heart beats."""
+    _pulse.beat()
