@@ -6,6 +6,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
+from rest_framework.authtoken.models import Token
 
 from attendance.models import Role, Student, User
 from attendance.services.audit import record_event
@@ -77,6 +78,7 @@ def update_person(
     _set(locked, username=username, name=name, email=email, role=role, is_active=is_active)
     if password:
         _set_password(locked, password)
+        Token.objects.filter(user=locked).delete()  # as browser sessions end with the password that opened them
     locked.save()
     _join(locked, student)
     if not User.objects.filter(role=Role.ADMIN, is_active=True).exists():

@@ -1,10 +1,13 @@
 """Logging in over the API, under the same lock-out as the log-in page."""
 
+from typing import Any
+
 from django.conf import settings
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
 from attendance.models import Student, User
+from attendance.services.people import update_person
 from tests.attendance.api.conftest import ClientOf
 from tests.conftest import PASSWORD
 
@@ -59,6 +62,14 @@ def test_inactive_person_gets_no_token(nobody: APIClient, teacher: User, client_
     User.objects.filter(pk=teacher.pk).update(is_active=False)
     assert nobody.post(LOGIN, {"username": "teacher", "password": PASSWORD}).status_code == 401
     assert held.get("/api/v1/me/").status_code == 401
+
+
+def test_token_ends_with_the_password_that_opened_it(api: APIClient, teacher: User, admin: User) -> None:
+    kept: dict[str, Any] = {"username": "teacher", "name": teacher.name, "role": teacher.role, "by": admin}
+    update_person(person=teacher, **kept)
+    assert api.get("/api/v1/me/").status_code == 200
+    update_person(person=teacher, **kept, password="another battery staple")
+    assert api.get("/api/v1/me/").status_code == 401
 
 
 def test_password_in_the_address_is_refused(nobody: APIClient, teacher: User) -> None:
