@@ -68,6 +68,11 @@ def require_free_disk(folder: Path) -> None:
         raise CannotRun(f"The disk is full: {free_mb} MB are free in {folder}, and {least_mb} MB are needed.")
 
 
+def environment() -> dict[str, str]:
+    """Give the environment of the processes: ours, with the libraries' chatter off unless somebody asked for it."""
+    return {"TF_CPP_MIN_LOG_LEVEL": "2", "OPENCV_LOG_LEVEL": "ERROR", **os.environ, "PYTHONUNBUFFERED": "1"}
+
+
 def has_own_broker() -> bool:
     """Tell whether this run brings its own Valkey, which it does unless REDIS_URL names another."""
     return not os.environ.get("REDIS_URL")

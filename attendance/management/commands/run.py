@@ -1,7 +1,6 @@
 """Starts the whole site on this machine, until Ctrl-C."""
 
 import errno
-import os
 from argparse import ArgumentParser
 from contextlib import suppress
 from io import StringIO
@@ -66,9 +65,7 @@ class Command(BaseCommand):
         return logins
 
     def _supervise(self, host: str, port: int, logins: list[demo.Login]) -> None:
-        supervisor = Supervisor(
-            environment={**os.environ, "PYTHONUNBUFFERED": "1"}, folder=settings.BASE_DIR, say=self._say
-        )
+        supervisor = Supervisor(environment=local_site.environment(), folder=settings.BASE_DIR, say=self._say)
         welcome = _welcome(host, port, logins)
         supervisor.run(local_site.services(host=host, port=port), when_ready=lambda: self._say(welcome))
 
