@@ -75,6 +75,8 @@ class PhotoSerializer(serializers.Serializer[Snapshot]):
     state = serializers.ChoiceField(choices=WorkState.choices)
     failure = serializers.SerializerMethodField(help_text="Why it could not be done; null unless FAILED.")
     face_count = serializers.IntegerField(allow_null=True, help_text="null until DONE.")
+    named_count = serializers.IntegerField(help_text="Faces of which machine or teacher says who they are.")
+    uncertain_count = serializers.IntegerField(help_text="Faces that wait for a teacher's look.")
     width = serializers.IntegerField()
     height = serializers.IntegerField()
     taken_at = serializers.DateTimeField(allow_null=True)

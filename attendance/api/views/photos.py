@@ -3,6 +3,7 @@
 import uuid
 from typing import Any, ClassVar
 
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -19,14 +20,24 @@ from attendance.api.schema import location, problems
 from attendance.api.serializers.sessions import ImageParameters, PhotoSerializer, PhotoUploadSerializer
 from attendance.api.uploads import photo_bytes_of
 from attendance.api.views.sessions import load_session
-from attendance.models import Snapshot
+from attendance.models import DetectedFace, Snapshot
 from attendance.permissions import visible_snapshots
 from attendance.services import snapshots
 
 
+def _photos(request: Request) -> QuerySet[Snapshot]:
+    """Photos that the caller may see, each with the counts of its faces."""
+    named = Q(faces__outcome=DetectedFace.Outcome.MARKED) | Q(faces__decision=DetectedFace.Decision.STUDENT)
+    open_question = Q(faces__outcome=DetectedFace.Outcome.UNCERTAIN, faces__decision=DetectedFace.Decision.NONE)
+    photos = visible_snapshots(person(request)).annotate(
+        named_count=Count("faces", filter=named), uncertain_count=Count("faces", filter=open_question)
+    )
+    return photos.order_by("uploaded_at", "pk")
+
+
 def load_photo(request: Request, public_id: uuid.UUID) -> Snapshot:
     """Give a photo that the caller may see."""
-    return get_object_or_404(visible_snapshots(person(request)).select_related("session__course"), public_id=public_id)
+    return get_object_or_404(_photos(request).select_related("session__course"), public_id=public_id)
 
 
 class PhotosView(UploadView, ListView):
@@ -40,7 +51,7 @@ class PhotosView(UploadView, ListView):
     def get(self, request: Request, pk: int) -> Response:
         """List a session's photos and where they stand, in the order of their arrival."""
         session = load_session(request, pk)
-        return self.page(visible_snapshots(person(request)).filter(session=session), PhotoSerializer)
+        return self.page(_photos(request).filter(session=session), PhotoSerializer)
 
     @extend_schema(
         operation_id="send_photo",
@@ -60,9 +71,10 @@ class PhotosView(UploadView, ListView):
         added = snapshots.add_snapshot(session=session, data=data, by=person(request), key=key)
         if added.created:
             tasks.wake(added.snapshot)
-        address = reverse("api:photo", args=[added.snapshot.public_id])
+        photo = load_photo(request, added.snapshot.public_id)
+        address = reverse("api:photo", args=[photo.public_id])
         status = 202 if added.created or repeated else 200
-        return Response(PhotoSerializer(added.snapshot).data, status=status, headers={"Location": address})
+        return Response(PhotoSerializer(photo).data, status=status, headers={"Location": address})
 
 
 class PhotoView(ApiView):

@@ -36,7 +36,16 @@ def test_photo_is_stored_and_can_be_watched_until_it_is_done(
     assert where == f"/api/v1/photos/{answer.json()['id']}/"
     recognition.recognise(Snapshot.objects.get(public_id=answer.json()["id"]).pk)
     done = api.get(where).json()
-    assert (done["state"], done["face_count"], done["failure"]) == ("DONE", 2, None)
+    assert (done["state"], done["face_count"], done["named_count"], done["failure"]) == ("DONE", 2, 1, None)
+
+
+def test_photo_counts_the_faces_that_wait_for_a_look(api: APIClient, world: World) -> None:
+    address = f"/api/v1/photos/{world.photo.public_id}/"
+    DetectedFace.objects.filter(snapshot=world.photo, student=None).update(outcome="UNCERTAIN")
+    waiting = api.get(address).json()
+    assert (waiting["named_count"], waiting["uncertain_count"]) == (1, 1)
+    DetectedFace.objects.filter(snapshot=world.photo, outcome="UNCERTAIN").update(decision="NOT_IN_CLASS")
+    assert api.get(address).json()["uncertain_count"] == 0
 
 
 def test_same_photo_again_is_200_with_the_same_address(api: APIClient, address: str, jpeg: bytes) -> None:
