@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from faces import weights
 from faces.errors import FaceError
 from faces.evaluate.classes import evaluate_classes
 from faces.evaluate.detection import evaluate_detection
@@ -86,11 +87,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _engine(options: argparse.Namespace) -> Engine:
-    chosen = {"model": options.model, "detector": options.detector, "weights_dir": options.weights}
-    named = {key: value for key, value in chosen.items() if value is not None}
+    names = {"model": options.model, "detector": options.detector}
+    chosen = {key: name for key, name in names.items() if name is not None}
+    folder = weights.weights_dir() if options.weights is None else options.weights
     if options.recipe == "plain-deepface":
-        return PlainDeepFace(**named)
-    return build_pipeline(**named)
+        return PlainDeepFace(folder, **chosen)
+    return build_pipeline(**chosen, weights_dir=folder)
 
 
 def _table(report: Report) -> str:

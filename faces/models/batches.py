@@ -1,7 +1,7 @@
 """Runs a compiled network over any number of faces in a few batch sizes, so that no number compiles anew."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,12 @@ def plan(count: int) -> list[int]:
     return [SIZES[-1]] * full + ([next(size for size in SIZES if size >= rest)] if rest else [])
 
 
-def run(network: Callable[[NDArray[np.uint8]], NDArray[np.float32]], crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+def run(network: Callable[[NDArray[Any]], NDArray[np.float32]], crops: NDArray[Any]) -> NDArray[np.float32]:
     """Run a network over crops, the last batch filled up with black.
 
     Args:
         network: from one batch to float32 (size, d).
-        crops: uint8 (n, height, width, 3), n > 0.
+        crops: of the network's dtype, (n, height, width, 3), n > 0.
 
     Returns:
         float32 (n, d).

@@ -19,11 +19,9 @@ from numpy.typing import NDArray
 
 from faces.distance import unit_rows
 from faces.errors import UnknownModel
+from faces.models import batches
 from faces.models.deepface_weights import Source, supply_weights
 from faces.types import Box, Detection, Embeddings, RGBImage
-
-BATCH_SIZES: Final = (1, 4, 16, 32)
-"""Each is compiled at its first use; a batch is filled up to the next one, so no number of faces compiles anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +109,7 @@ class DeepFaceEmbedder:
         Returns:
             float32 (n, d), not normalised.
         """
-        parts = []
-        for start in range(0, len(crops), BATCH_SIZES[-1]):
-            batch = crops[start : start + BATCH_SIZES[-1]]
-            size = next(size for size in BATCH_SIZES if size >= len(batch))
-            filled = np.zeros((size, *batch.shape[1:]), dtype=np.float32)
-            filled[: len(batch)] = batch
-            parts.append(self._run(filled)[: len(batch)])
-        return np.concatenate(parts)
+        return batches.run(self._run, crops)
 
 
 def build_embedder(name: str, weights_dir: Path) -> DeepFaceEmbedder:

@@ -29,7 +29,7 @@ class Source:
 
 
 @contextmanager
-def supply_weights(weights_dir: Path, model: str, *, stand_ins: Mapping[str, str] | None = None) -> Iterator[Source]:
+def supply_weights(weights_dir: Path, model: str, *, stand_ins: Mapping[str, Path] | None = None) -> Iterator[Source]:
     """Answer deepface's requests for weights from a folder for as long as a model is built.
 
     deepface (and RetinaFace's own package) has one function through which every model asks for its file, and which
@@ -48,7 +48,7 @@ def supply_weights(weights_dir: Path, model: str, *, stand_ins: Mapping[str, str
     def from_folder(file_name: str, *_: object, **__: object) -> str:
         path = weights_dir / file_name
         if not path.is_file() and stand_ins and file_name in stand_ins:
-            path = weights_dir / stand_ins[file_name]
+            path = stand_ins[file_name]
         if not path.is_file():
             raise WeightsError(f"{path} is missing: {model} needs deepface's file {file_name} there.")
         source.used[file_name] = recorded(path)

@@ -1,21 +1,24 @@
 """``DeepFace.represent`` as it comes, to measure against."""
 
+import tempfile
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import onnx
 from deepface.config.threshold import thresholds as deepface_thresholds
 from deepface.modules import modeling, representation
 from deepface.modules.exceptions import FaceNotDetected
 
+from faces import weights
 from faces.distance import unit_rows
 from faces.errors import NoFace, SeveralFaces
 from faces.models.deepface_detectors import complete_landmarks
 from faces.models.deepface_weights import supply_weights
+from faces.models.onnx_weights import dequantised_model
 from faces.types import Box, Detection, Face, RGBImage
 
-_STAND_INS: Final = {"face_recognition_sface_2021dec.onnx": "face_recognition_sface_2021dec_int8bq.onnx"}
-"""The same network with block-quantised weights, which the weights folder holds already."""
+_SFACE: Final = "face_recognition_sface_2021dec.onnx"
 
 
 class PlainDeepFace:
@@ -30,9 +33,11 @@ class PlainDeepFace:
     def __init__(self, weights_dir: Path, *, model: str = "SFace", detector: str = "mtcnn") -> None:
         self._model = model
         self._detector = detector
-        with supply_weights(weights_dir, f"plain deepface with {model} and {detector}", stand_ins=_STAND_INS):
-            modeling.build_model("facial_recognition", model)
-            modeling.build_model("face_detector", detector)
+        with tempfile.TemporaryDirectory() as place:
+            stand_ins = {_SFACE: _plain_sface(weights_dir, Path(place))}
+            with supply_weights(weights_dir, f"plain deepface with {model} and {detector}", stand_ins=stand_ins):
+                modeling.build_model("facial_recognition", model)
+                modeling.build_model("face_detector", detector)
 
     @property
     def model_id(self) -> str:
@@ -82,3 +87,10 @@ class PlainDeepFace:
         return Face(
             Detection(box, landmarks, float(found["face_confidence"])), unit_rows(embedding[None])[0], self.model_id
         )
+
+
+def _plain_sface(weights_dir: Path, place: Path) -> Path:
+    """Write SFace as deepface's ONNX Runtime takes it: the same network, its weights no longer quantised in blocks."""
+    path = place / _SFACE
+    onnx.save_model(dequantised_model(weights.verified("sface", weights_dir)), path)
+    return path

@@ -37,7 +37,7 @@ class SFaceEmbedder:
 
     Attributes:
         dimensions: length of an embedding.
-        threshold_cosine: see ``THRESHOLDS``.
+        threshold_cosine: no absent student was marked from it on in the class photos of ``docs/recognition.md``.
     """
 
     dimensions = DIMENSIONS
@@ -53,7 +53,7 @@ class SFaceEmbedder:
             WeightsError: the file is not SFace.
         """
         self.model_id = "sface-2021dec-112-flip-v1" if flip else "sface-2021dec-112-v1"
-        self.threshold_cosine = 0.36
+        self.threshold_cosine = 0.38
         self._run = _compiled(build_network(weights), flip=flip)
 
     def embed(self, image: RGBImage, detections: Sequence[Detection]) -> Embeddings:

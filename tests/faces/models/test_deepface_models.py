@@ -9,8 +9,8 @@ from deepface.modules import detection as deepface_detection
 from deepface.modules import modeling, representation
 
 from faces.errors import UnknownModel, WeightsError
+from faces.models import batches
 from faces.models.deepface_models import (
-    BATCH_SIZES,
     RECOGNISERS,
     DeepFaceEmbedder,
     aligned_crop,
@@ -50,9 +50,9 @@ def test_compiled_batches_equal_deepface_s_own_forward_pass(key: str, monkeypatc
     client = random_client(recogniser.deepface_name, monkeypatch)
     assert client.input_shape == (recogniser.width, recogniser.height)
     embedder = DeepFaceEmbedder(recogniser, client.model, "0" * 64)
-    crops = np.random.default_rng(1).random((5, recogniser.height, recogniser.width, 3)).astype(np.float32)
+    crops = np.random.default_rng(1).random((3, recogniser.height, recogniser.width, 3)).astype(np.float32)
     ours, theirs = embedder.forward(crops), np.asarray(client.forward(crops))
-    assert ours.shape == theirs.shape == (5, client.output_shape) == (5, embedder.dimensions)
+    assert ours.shape == theirs.shape == (3, client.output_shape) == (3, embedder.dimensions)
     assert np.abs(unit(ours) - unit(theirs)).max() < 1e-5
     # What differs between faces must be seen by the comparison too, however alike random networks find them.
     assert np.abs((ours - ours[0]) / np.abs(ours).max()).max() > 1e-6
@@ -156,7 +156,7 @@ def test_no_faces_are_no_embeddings(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_size_of_a_batch_does_not_change_a_face(monkeypatch: pytest.MonkeyPatch) -> None:
     client = random_client("DeepID", monkeypatch)
     embedder = DeepFaceEmbedder(RECOGNISERS["deepid"], client.model, "0" * 64)
-    crops = np.random.default_rng(2).random((BATCH_SIZES[-1] + 2, 55, 47, 3)).astype(np.float32)
+    crops = np.random.default_rng(2).random((batches.SIZES[-1] + 2, 55, 47, 3)).astype(np.float32)
     together = embedder.forward(crops)
     alone = np.concatenate([embedder.forward(crop[None]) for crop in crops])
     assert np.abs(unit(together) - unit(alone)).max() < 1e-5
