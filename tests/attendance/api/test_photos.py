@@ -230,6 +230,14 @@ def test_face_can_be_said_to_be_nobody_of_this_class(decision: str, api: APIClie
     assert (answer.status_code, answer.json()["decision"]) == (200, decision)
 
 
+def test_teachers_word_can_be_taken_back(api: APIClient, world: World) -> None:
+    address = f"/api/v1/faces/{world.face.pk}/decision/"
+    api.put(address, {"decision": "NOT_IN_CLASS"})
+    assert not AttendanceRecord.objects.exists()
+    back = api.put(address, {"decision": "NONE"}).json()
+    assert (back["decision"], back["student"]) == ("NONE", {"id": world.student.pk, "name": "Ada"})
+
+
 @pytest.mark.parametrize(
     "body",
     [

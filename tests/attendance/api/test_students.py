@@ -39,6 +39,13 @@ def test_selfie_is_stored_and_can_be_watched(api: APIClient, consenting: Student
     assert (done["state"], done["verdict"], done["failure"]) == ("DONE", "ACCEPTED", None)
 
 
+def test_same_selfie_twice_is_one_selfie(api: APIClient, consenting: Student) -> None:
+    first, second = send(api, consenting, selfie_of("ada")), send(api, consenting, selfie_of("ada"))
+    assert (first.status_code, second.status_code) == (202, 202)
+    assert first.headers["Location"] == second.headers["Location"]
+    assert Selfie.objects.count() == 1
+
+
 def test_selfie_of_two_fails_with_the_way_to_retake_it(api: APIClient, consenting: Student) -> None:
     answer = send(api, consenting, class_photo("ada", "ben"))
     gallery.process_selfie(answer.json()["id"])
