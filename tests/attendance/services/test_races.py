@@ -1,0 +1,119 @@
+"""Two at once, really at once: threads with a connection each, on a database with row locks."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from django.db import connection, connections, transaction
+
+from attendance.models import AttendanceRecord, AuditEvent, ClassSession, Course, Student, User
+from attendance.services import records, sessions
+from attendance.services.errors import RecordChanged, ServiceError, SessionClosed
+from attendance.services.marks import lock_session
+from attendance.services.records import Evidence
+from tests.attendance.services.builders import face_in
+from tests.conftest import MakeStudent
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(
+        connection.vendor == "sqlite", reason="a test's SQLite database is one connection: see test_postgresql.py"
+    ),
+]
+ROUNDS = 5
+
+
+def at_once(*calls: Callable[[], object]) -> list[object]:
+    """Start all calls at the same moment and give what each returned, or the refusal that it met."""
+    barrier = Barrier(len(calls))
+
+    def run(call: Callable[[], object]) -> object:
+        barrier.wait()
+        try:
+            return call()
+        except ServiceError as refusal:
+            return refusal
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
+
+
+def refusals(answers: list[object]) -> list[type]:
+    return [type(answer) for answer in answers if isinstance(answer, ServiceError)]
+
+
+def test_of_two_teachers_who_saw_the_same_one_is_told(
+    class_session: ClassSession, make_student: MakeStudent, teacher: User, admin: User
+) -> None:
+    for number in range(ROUNDS):
+        student = make_student(f"s{number}")
+        for version in (0, 1):
+
+            def mark(status: str, by: User, student: Student = student, version: int = version) -> object:
+                return records.set_status(session=class_session, student=student, status=status, by=by, version=version)
+
+            statuses = ("PRESENT", "ABSENT") if version == 0 else ("LATE", "EXCUSED")
+            answers = at_once(lambda: mark(statuses[0], teacher), lambda: mark(statuses[1], admin))  # noqa: B023
+            assert refusals(answers) == [RecordChanged]
+            assert AttendanceRecord.objects.get(student=student).version == version + 1
+            assert AuditEvent.objects.filter(student_id=student.pk).count() == version + 1
+
+
+def test_mark_comes_before_finalising_or_is_refused(
+    course: Course, class_session: ClassSession, make_student: MakeStudent, teacher: User, admin: User
+) -> None:
+    student = make_student("ada")
+    for _round in range(ROUNDS):
+        answers = at_once(
+            lambda: records.set_status(session=class_session, student=student, status="PRESENT", by=teacher),
+            lambda: sessions.finalise_session(session=class_session, by=admin),
+        )
+        refused = refusals(answers) == [SessionClosed]
+        assert AttendanceRecord.objects.get().status == ("ABSENT" if refused else "PRESENT")
+        sessions.reopen_session(session=class_session, by=admin)
+        AttendanceRecord.objects.all().delete()
+        class_session.refresh_from_db()
+
+
+def test_hand_beats_machine_whoever_is_first(
+    class_session: ClassSession, make_student: MakeStudent, teacher: User
+) -> None:
+    for number in range(ROUNDS):
+        student = make_student(f"s{number}")
+        evidence = Evidence(face_in(class_session, student).pk, None)
+
+        def recognise(student: Student = student, evidence: Evidence = evidence) -> int:
+            with transaction.atomic():
+                lock_session(class_session)
+                return records.mark_recognised(session=class_session, marks={student.pk: evidence})
+
+        def mark(student: Student = student) -> AttendanceRecord:
+            return records.set_status(session=class_session, student=student, status="ABSENT", by=teacher)
+
+        assert refusals(at_once(recognise, mark)) == []
+        record = AttendanceRecord.objects.get(student=student)
+        assert (record.status, record.source) == ("ABSENT", "MANUAL")
+
+
+def test_rest_present_twice_marks_everybody_once(
+    class_session: ClassSession, make_student: MakeStudent, teacher: User, admin: User
+) -> None:
+    for name in ("ada", "ben", "cem", "dee"):
+        make_student(name)
+    answers = at_once(
+        lambda: records.rest_present(session=class_session, by=teacher),
+        lambda: records.rest_present(session=class_session, by=admin),
+    )
+    assert sorted(str(answer) for answer in answers) == ["0", "4"]
+    assert AttendanceRecord.objects.count() == 4
+
+
+def test_two_taps_on_take_attendance_open_one_session(course: Course, teacher: User, admin: User) -> None:
+    answers = at_once(
+        lambda: sessions.session_for_today(course=course, by=teacher),
+        lambda: sessions.session_for_today(course=course, by=admin),
+    )
+    assert answers[0] == answers[1] == ClassSession.objects.get()
