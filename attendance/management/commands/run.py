@@ -58,8 +58,13 @@ class Command(BaseCommand):
         call_command("migrate", interactive=False, verbosity=0)
         if not settings.DEBUG:
             call_command("collectstatic", interactive=False, verbosity=0)
-        if with_demo and not User.objects.exists():
+        begun = (
+            settings.DATA_DIR / "demo-begun"
+        )  # left behind by a start that was interrupted while it filled the school
+        if with_demo and (begun.exists() or not User.objects.exists()):
+            begun.touch()
             call_command("demo", with_logins=True, stdout=StringIO())
+            begun.unlink()
         logins = demo.working_logins()
         connections.close_all()  # the supervisor itself needs none, and no child may inherit one
         return logins
