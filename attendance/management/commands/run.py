@@ -58,9 +58,7 @@ class Command(BaseCommand):
         call_command("migrate", interactive=False, verbosity=0)
         if not settings.DEBUG:
             call_command("collectstatic", interactive=False, verbosity=0)
-        begun = (
-            settings.DATA_DIR / "demo-begun"
-        )  # left behind by a start that was interrupted while it filled the school
+        begun = settings.DATA_DIR / "demo-begun"  # stays behind when the filling is interrupted
         if with_demo and (begun.exists() or not User.objects.exists()):
             begun.touch()
             call_command("demo", with_logins=True, stdout=StringIO())
