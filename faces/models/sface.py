@@ -54,6 +54,7 @@ class SFaceEmbedder:
         """
         self.model_id = "sface-2021dec-112-flip-v1" if flip else "sface-2021dec-112-v1"
         self.threshold_cosine = 0.38
+        share_gpu_memory()
         self._run = _compiled(build_network(weights), flip=flip)
 
     def embed(self, image: RGBImage, detections: Sequence[Detection]) -> Embeddings:
@@ -72,6 +73,16 @@ class SFaceEmbedder:
         if not len(crops):
             return np.zeros((0, DIMENSIONS), dtype=np.float32)
         return unit_rows(batches.run(self._run, crops))
+
+
+def share_gpu_memory() -> None:
+    """Let TensorFlow take a GPU's memory as it needs it: by default one worker takes all of it."""
+    for gpu in tf.config.list_physical_devices("GPU"):
+        try:
+            tf.config.experimental.set_memory_growth(gpu, True)
+        except RuntimeError:
+            # Something ran on the GPU before; how it takes memory is settled for this process.
+            return
 
 
 def build_network(weights: Path) -> keras.Model:
