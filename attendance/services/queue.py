@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 
 from attendance.models import FaceModelChange, QueuedWork, Selfie, Snapshot, WorkState
 from attendance.services.errors import EngineNotReady, ServiceError, UnusableFace
+from attendance.services.sealing import KeyNotAtHand
 
 _log = logging.getLogger(__name__)
 KINDS: Final[tuple[type[QueuedWork], ...]] = (Snapshot, Selfie, FaceModelChange)
@@ -116,9 +117,9 @@ def attempt(claim: Claim) -> Iterator[None]:
     """Do the work inside: a refusal fails it with its sentence, anything unexpected is tried again a few times."""
     try:
         yield
-    except EngineNotReady:
+    except (EngineNotReady, KeyNotAtHand) as error:
         put_back(claim, seconds=settings.SWEEP_SECONDS, count_attempt=False)
-        raise
+        raise EngineNotReady(str(error)) from error
     except ServiceError as refusal:
         code = refusal.reason_code if isinstance(refusal, UnusableFace) else refusal.code
         fail(claim, code=code, reason=refusal.message)

@@ -24,6 +24,10 @@ class SealBroken(Exception):
     """Sealed bytes cannot be opened: another key, other associated data, or changed bytes."""
 
 
+class KeyNotAtHand(SealBroken):
+    """A data key opens with none of the master keys at hand: MASTER_KEY is not the one it was wrapped with."""
+
+
 def _master_keys() -> list[AESGCM]:
     return [AESGCM(base64.b64decode(key)) for key in [settings.MASTER_KEY, *settings.OLD_MASTER_KEYS]]
 
@@ -75,7 +79,7 @@ def unwrap_key(wrapped: bytes, *, context: str) -> bytes:
     """Unwrap a data key with the master key or one of those it replaced.
 
     Raises:
-        SealBroken: no master key at hand opens it.
+        KeyNotAtHand: no master key at hand opens it.
     """
     wrapped = bytes(wrapped)
     for master in _master_keys():
@@ -83,7 +87,7 @@ def unwrap_key(wrapped: bytes, *, context: str) -> bytes:
             return master.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], context.encode())
         except InvalidTag:
             continue
-    raise SealBroken(f"No master key at hand opens the key of {context}.")
+    raise KeyNotAtHand(f"No master key at hand opens the key of {context}.")
 
 
 def seal_embedding(embedding: NDArray[np.float32], *, key: bytes, context: str) -> bytes:
