@@ -1,6 +1,6 @@
 """How faces look on a page: a word, a number, a line style and a place in the order; never colour alone."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -137,9 +137,8 @@ def photo_views(session: ClassSession) -> list[PhotoView]:
 
 
 def candidates(face: DetectedFace, students: Mapping[int, Student], *, most: int = 3) -> list[Candidate]:
-    """Give the students most like this face, best first, without those of whom the teacher said no."""
-    open_pairs: Iterable[Sequence[float]] = (
-        pair for pair in face.candidates if int(pair[0]) in students and int(pair[0]) not in face.rejected
-    )
-    best = list(open_pairs)[:most]
-    return [Candidate(students[int(pair[0])], likeness(float(pair[1])), key) for key, pair in enumerate(best, start=1)]
+    """Give the students most like this face: the machine's own suggestion, then the best, without those ruled out."""
+    likeness_of = {int(pk): float(similarity) for pk, similarity in face.candidates}
+    open_pks = [pk for pk in likeness_of if pk in students and pk not in face.rejected]
+    best = sorted(open_pks, key=lambda pk: pk != face.student_id)[:most]
+    return [Candidate(students[pk], likeness(likeness_of[pk]), key) for key, pk in enumerate(best, start=1)]

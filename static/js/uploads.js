@@ -47,7 +47,7 @@ function arrived(form, parts, answer) {
   text.textContent = created ? `✓ ${form.dataset.queued}` : form.dataset.known;
   parts.state.replaceChildren(text);
   htmx.trigger(document.body, "photos-added");
-  if (created) setTimeout(() => parts.item.remove(), 4000);
+  setTimeout(() => parts.item.remove(), created ? 4000 : 8000);
 }
 
 function send(form, file, key, parts) {
