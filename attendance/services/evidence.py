@@ -9,8 +9,6 @@ from attendance.models import AttendanceRecord, ClassSession, DetectedFace, Sour
 from attendance.services import audit, marks, records
 from attendance.services.records import Evidence
 
-WITHDRAWN = "record.withdrawn"
-
 
 def of_faces(faces: Iterable[DetectedFace]) -> dict[int, Evidence]:
     """Give the evidence of the faces that the machine takes for a student, the earliest of several."""
@@ -49,7 +47,7 @@ def withdraw(session: ClassSession, face: DetectedFace, *, by: User, by_hand_for
     old = marks.value_of(record)
     audit.record_event(
         actor=by,
-        action=WITHDRAWN,
+        action=marks.WITHDRAWN,
         object_type="attendancerecord",
         object_id=record.pk,
         course_id=session.course_id,

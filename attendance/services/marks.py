@@ -19,6 +19,7 @@ from attendance.services.errors import RecordChanged, SessionClosed
 
 Value = dict[str, Any]
 SET, CLEARED, UNDONE = "record.set", "record.cleared", "record.undone"
+WITHDRAWN = "record.withdrawn"  # the face that it rested on is somebody else's
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ in which photos arrive. What nobody marked is *not seen*, which is not *absent*.
 import datetime as dt
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max, QuerySet
+from django.db.models import Exists, Max, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
 from attendance.models import (
@@ -28,7 +28,7 @@ from attendance.models import (
 from attendance.services import audit
 from attendance.services import marks as marking
 from attendance.services.errors import InvalidValue, NotEnrolled, RecordChanged
-from attendance.services.marks import CLEARED, SET, UNDONE, Mark, lock_open_session, lock_session
+from attendance.services.marks import CLEARED, SET, UNDONE, WITHDRAWN, Mark, lock_open_session, lock_session
 
 PHOTO_TIME_TOLERANCE: Final = dt.timedelta(minutes=15)
 """How far before its start and after its end a session's photo may say it was taken and still be believed."""
@@ -84,7 +84,7 @@ def set_status(
         by: the teacher.
         version: of the record that the teacher saw, 0 for none; None does not ask.
         reason: why, in the teacher's words.
-        face: the face that the teacher names, if the mark comes from one.
+        face: the face that the teacher names, if the mark comes from one; a face in a later photo makes no mark worse.
         seen_at: when that face was photographed.
 
     Raises:
@@ -227,9 +227,13 @@ def _manual_mark(
     """Keep what a photo showed with a mark that says the student was there; drop it with one that says otherwise."""
     if status not in (Status.PRESENT, Status.LATE):
         return Mark(status=status, source=Source.MANUAL)
-    if face is None and record is not None:
-        return Mark(status=status, source=Source.MANUAL, face_id=record.face_id, seen_at=record.seen_at)
-    return Mark(status=status, source=Source.MANUAL, face_id=None if face is None else face.pk, seen_at=seen_at)
+    by_face = Mark(status=status, source=Source.MANUAL, face_id=None if face is None else face.pk, seen_at=seen_at)
+    if record is None:
+        return by_face
+    standing = replace(marking.mark_of_record(record), source=Source.MANUAL)
+    if face is not None:
+        return by_face if _goodness(by_face) < _goodness(standing) else standing
+    return replace(standing, status=status)
 
 
 def _create(session: ClassSession, student: Student, mark: Mark, *, by: User, reason: str) -> AttendanceRecord:
@@ -242,10 +246,12 @@ def _create(session: ClassSession, student: Student, mark: Mark, *, by: User, re
 
 
 def _changes(session: ClassSession) -> QuerySet[AuditEvent]:
-    """Changes that nobody took back, the latest first: a stack for each student."""
+    """Changes that nobody took back, the latest first: a stack for each student, begun anew by a withdrawal."""
     events = AuditEvent.objects.filter(session_id=session.pk)
     undone = [int(key) for key in events.filter(action=UNDONE).values_list("object_id", flat=True)]
-    return events.filter(action__in=[SET, CLEARED]).exclude(pk__in=undone).order_by("-pk")
+    withdrawn_since = events.filter(action=WITHDRAWN, student_id=OuterRef("student_id"), pk__gt=OuterRef("pk"))
+    changes = events.filter(~Exists(withdrawn_since), action__in=[SET, CLEARED])
+    return changes.exclude(pk__in=undone).order_by("-pk")
 
 
 def _undone_together(session: ClassSession, last: AuditEvent, student: Student | None) -> list[AuditEvent]:
@@ -281,6 +287,11 @@ def _is_better(mark: Mark, record: AttendanceRecord) -> bool:
     """Whether the machine's new mark should stand instead of its old one; the same in whatever order photos come."""
     if record.source != Source.RECOGNISED:
         return False
-    new = (_BETTER_FIRST[mark.status], mark.seen_at or _LATEST)
-    old = (_BETTER_FIRST[Status(record.status)], record.seen_at or _LATEST)
-    return new < old or (new == old and record.face_id is None)
+    standing = marking.mark_of_record(record)
+    new, old = _goodness(mark), _goodness(standing)
+    return new < old or (new == old and standing.face_id is None)
+
+
+def _goodness(mark: Mark) -> tuple[int, dt.datetime]:
+    """Order marks for the student's good, the best first."""
+    return _BETTER_FIRST[mark.status], mark.seen_at or _LATEST

@@ -19,6 +19,7 @@ from attendance.models import (
 )
 from attendance.services import records
 from attendance.services.errors import InvalidValue, NotEnrolled, RecordChanged, SessionClosed
+from attendance.services.evidence import withdraw
 from attendance.services.records import Evidence
 from attendance.services.register import history, register
 from attendance.services.sessions import finalise_session, reopen_session
@@ -91,6 +92,32 @@ class TestByHand:
             session=class_session, student=student, status="PRESENT", by=teacher, face=face, seen_at=seen_at
         )
         assert (record.face_id, record.seen_at) == (face.pk, seen_at)
+
+    @pytest.mark.parametrize(
+        ("standing", "minute", "outcome"),
+        [("PRESENT", 30, ("PRESENT", None)), ("LATE", 1, ("PRESENT", 1)), ("ABSENT", 30, ("LATE", 30))],
+    )
+    def test_face_in_a_later_photo_makes_no_mark_worse(
+        self,
+        standing: str,
+        minute: int,
+        outcome: tuple[str, int | None],
+        class_session: ClassSession,
+        student: Student,
+        teacher: User,
+    ) -> None:
+        records.set_status(session=class_session, student=student, status=standing, by=teacher)
+        status, seen_at = records.status_when_seen(class_session, minutes_in(class_session, minute))
+        record = records.set_status(
+            session=class_session,
+            student=student,
+            status=status,
+            by=teacher,
+            face=face_in(class_session, student),
+            seen_at=seen_at,
+        )
+        expected = None if outcome[1] is None else minutes_in(class_session, outcome[1])
+        assert (record.status, record.source, record.seen_at) == (outcome[0], "MANUAL", expected)
 
     def test_unknown_status_is_refused(self, class_session: ClassSession, student: Student, teacher: User) -> None:
         with pytest.raises(InvalidValue):
@@ -225,6 +252,16 @@ class TestUndo:
         assert undone is not None
         assert undone.action == "record.cleared"
         assert status_of(class_session, student) == "LATE"
+
+    def test_mark_that_went_with_its_face_leaves_nothing_to_undo(
+        self, class_session: ClassSession, student: Student, teacher: User
+    ) -> None:
+        face = face_in(class_session, student)
+        records.set_status(session=class_session, student=student, status="PRESENT", by=teacher, face=face)
+        with transaction.atomic():
+            withdraw(class_session, face, by=teacher, by_hand_for=student.pk)
+        assert status_of(class_session, student) is None
+        assert records.undo(session=class_session, by=teacher) is None
 
     def test_rest_present_is_one_change_and_later_corrections_stay(
         self, class_session: ClassSession, make_student: MakeStudent, teacher: User, admin: User
