@@ -46,8 +46,15 @@ def named_events(events: Iterable[AuditEvent]) -> list[NamedEvent]:
     return [
         NamedEvent(
             event=event,
-            who=_("the machine") if event.actor_id is None else str(people.get(event.actor_id, event.actor_id)),
+            who=_who(event, people),
             student="" if event.student_id is None else str(students.get(event.student_id, event.student_id)),
         )
         for event in events
     ]
+
+
+def _who(event: AuditEvent, people: dict[int, User]) -> str:
+    """Without an account it was a worker, or, where an address is known, somebody with a one-time link."""
+    if event.actor_id is not None:
+        return str(people.get(event.actor_id, event.actor_id))
+    return _("recognition") if event.address is None else _("one-time link")

@@ -133,15 +133,8 @@ class TestTermsAndPeople:
         assert term.ends_on == dt.date(2027, 6, 1)
 
     def test_account_is_made_and_can_sign_in(self, office: Client, client: Client, student: Student) -> None:
-        student.user = None
-        student.save()
-        form = {
-            "username": "ada2",
-            "name": "Ada",
-            "role": "STUDENT",
-            "is_active": "on",
-            "password": "a-long-sentence-1",
-        }
+        Student.objects.update(user=None)
+        form = {"username": "ada2", "name": "Ada", "role": "STUDENT", "is_active": "on", "password": PASSWORD}
         office.post("/school/people/", form | {"student": student.pk})
         assert User.objects.get(username="ada2").student == student
         assert client.post("/login/", {"username": "ada2", "password": PASSWORD})["Location"] == "/"
