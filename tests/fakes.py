@@ -7,6 +7,8 @@ similarity to Ada is about 0.3 (the rest is fog, different in each place).
 
 import datetime as dt
 import io
+import os
+import time
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -99,7 +101,8 @@ class FakePipeline:
         return THRESHOLD
 
     def find_faces(self, image: RGBImage) -> list[Face]:
-        """Give a face for each square, from left to right."""
+        """Give a face for each square, from left to right, after ``FAKE_ENGINE_SECONDS`` of the environment."""
+        time.sleep(float(os.environ.get("FAKE_ENGINE_SECONDS", "0")))
         inked = image.min(axis=2) < 180
         labels, _count = ndimage.label(inked)
         boxes = [where for where in ndimage.find_objects(labels) if where is not None]
@@ -150,3 +153,8 @@ def build_pipeline(
     if recogniser == "missing":
         raise WeightsError("The weights of missing are not there.")
     return FakePipeline(name=recogniser, detector=detector)
+
+
+def build_without_weights(recogniser: str, *, detector: str, weights_dir: Path) -> FakePipeline:
+    """Be a machine on which nobody has fetched the weights."""
+    raise WeightsError(f"The weights of {recogniser} are not there.")
