@@ -1,8 +1,13 @@
 """Rows that other services would make, for tests that need them and not those services."""
 
+import datetime as dt
 import uuid
 
-from attendance.models import ClassSession, DetectedFace, Snapshot, Student, WorkState
+from django.db import transaction
+
+from attendance.models import AttendanceRecord, ClassSession, DetectedFace, Snapshot, Student, WorkState
+from attendance.services import records
+from attendance.services.records import Evidence
 
 
 def photo_of(session: ClassSession, *, state: WorkState = WorkState.DONE, reason: str = "") -> Snapshot:
@@ -34,3 +39,20 @@ def face_in(session: ClassSession, student: Student) -> DetectedFace:
         outcome=DetectedFace.Outcome.MARKED,
         student=student,
     )
+
+
+def minutes_in(session: ClassSession, minutes: int) -> dt.datetime:
+    return session.starts_at + dt.timedelta(minutes=minutes)
+
+
+def recognise(session: ClassSession, student: Student, *, minute: int | None) -> int:
+    """Let the machine see a student so many minutes into the session."""
+    taken_at = None if minute is None else minutes_in(session, minute)
+    face = face_in(session, student)
+    with transaction.atomic():
+        return records.mark_recognised(session=session, marks={student.pk: Evidence(face.pk, taken_at)})
+
+
+def status_of(session: ClassSession, student: Student) -> str | None:
+    record = AttendanceRecord.objects.filter(session=session, student=student).first()
+    return None if record is None else record.status

@@ -12,36 +12,16 @@ from attendance.models import (
     ClassSession,
     Course,
     Enrolment,
-    Source,
     Status,
     Student,
     User,
 )
 from attendance.services import records
 from attendance.services.errors import InvalidValue, NotEnrolled, RecordChanged, SessionClosed
-from attendance.services.evidence import withdraw
 from attendance.services.records import Evidence
-from attendance.services.register import history, register
-from attendance.services.sessions import finalise_session, reopen_session
-from tests.attendance.services.builders import face_in
+from attendance.services.sessions import finalise_session
+from tests.attendance.services.builders import face_in, minutes_in, recognise, status_of
 from tests.conftest import MakeStudent
-
-
-def minutes_in(session: ClassSession, minutes: int) -> dt.datetime:
-    return session.starts_at + dt.timedelta(minutes=minutes)
-
-
-def recognise(session: ClassSession, student: Student, *, minute: int | None) -> int:
-    """Let the machine see a student so many minutes into the session."""
-    taken_at = None if minute is None else minutes_in(session, minute)
-    face = face_in(session, student)
-    with transaction.atomic():
-        return records.mark_recognised(session=session, marks={student.pk: Evidence(face.pk, taken_at)})
-
-
-def status_of(session: ClassSession, student: Student) -> str | None:
-    record = AttendanceRecord.objects.filter(session=session, student=student).first()
-    return None if record is None else record.status
 
 
 class TestByHand:
@@ -209,111 +189,6 @@ class TestRestPresent:
             records.rest_present(session=class_session, by=teacher)
 
 
-class TestUndo:
-    def test_nothing_to_undo(self, class_session: ClassSession, teacher: User) -> None:
-        assert records.undo(session=class_session, by=teacher) is None
-
-    def test_first_mark_becomes_not_seen(self, class_session: ClassSession, student: Student, teacher: User) -> None:
-        records.set_status(session=class_session, student=student, status="ABSENT", by=teacher)
-        undone = records.undo(session=class_session, by=teacher)
-        assert undone is not None
-        assert undone.student_ids == (student.pk,)
-        assert status_of(class_session, student) is None
-
-    def test_correction_gives_the_machines_mark_back(
-        self, class_session: ClassSession, student: Student, teacher: User
-    ) -> None:
-        recognise(class_session, student, minute=3)
-        records.set_status(session=class_session, student=student, status="ABSENT", by=teacher)
-        records.undo(session=class_session, by=teacher)
-        record = AttendanceRecord.objects.get()
-        assert (record.status, record.source, record.seen_at) == (
-            "PRESENT",
-            "RECOGNISED",
-            minutes_in(class_session, 3),
-        )
-        assert record.face_id is not None
-        assert record.version == 3
-
-    def test_undo_twice_goes_two_changes_back(
-        self, class_session: ClassSession, student: Student, teacher: User
-    ) -> None:
-        for status in ("PRESENT", "LATE", "ABSENT"):
-            records.set_status(session=class_session, student=student, status=status, by=teacher)
-        records.undo(session=class_session, by=teacher)
-        assert status_of(class_session, student) == "LATE"
-        records.undo(session=class_session, by=teacher)
-        assert status_of(class_session, student) == "PRESENT"
-
-    def test_cleared_mark_comes_back(self, class_session: ClassSession, student: Student, teacher: User) -> None:
-        records.set_status(session=class_session, student=student, status="LATE", by=teacher)
-        records.clear_status(session=class_session, student=student, by=teacher)
-        undone = records.undo(session=class_session, by=teacher)
-        assert undone is not None
-        assert undone.action == "record.cleared"
-        assert status_of(class_session, student) == "LATE"
-
-    def test_mark_that_went_with_its_face_leaves_nothing_to_undo(
-        self, class_session: ClassSession, student: Student, teacher: User
-    ) -> None:
-        face = face_in(class_session, student)
-        records.set_status(session=class_session, student=student, status="PRESENT", by=teacher, face=face)
-        with transaction.atomic():
-            withdraw(class_session, face, by=teacher, by_hand_for=student.pk)
-        assert status_of(class_session, student) is None
-        assert records.undo(session=class_session, by=teacher) is None
-
-    def test_rest_present_is_one_change_and_later_corrections_stay(
-        self, class_session: ClassSession, make_student: MakeStudent, teacher: User, admin: User
-    ) -> None:
-        ada, ben, cem = (make_student(name) for name in ("ada", "ben", "cem"))
-        records.rest_present(session=class_session, by=teacher)
-        records.set_status(session=class_session, student=cem, status="LATE", by=admin)
-        undone = records.undo(session=class_session, by=teacher)
-        assert undone is not None
-        assert set(undone.student_ids) == {ada.pk, ben.pk}
-        assert [status_of(class_session, s) for s in (ada, ben, cem)] == [None, None, "LATE"]
-
-    def test_one_student_of_rest_present_can_be_undone_alone(
-        self, class_session: ClassSession, make_student: MakeStudent, teacher: User
-    ) -> None:
-        ada, ben = make_student("ada"), make_student("ben")
-        records.rest_present(session=class_session, by=teacher)
-        records.undo(session=class_session, by=teacher, student=ada)
-        assert [status_of(class_session, s) for s in (ada, ben)] == [None, "PRESENT"]
-
-    def test_what_somebody_else_changed_since_is_not_undone(
-        self, class_session: ClassSession, student: Student, teacher: User, admin: User
-    ) -> None:
-        records.set_status(session=class_session, student=student, status="PRESENT", by=teacher)
-        records.set_status(session=class_session, student=student, status="LATE", by=admin)
-        with pytest.raises(RecordChanged) as refused:
-            records.undo(session=class_session, by=teacher)
-        assert refused.value.current is not None
-        assert refused.value.current.status == "LATE"
-
-    def test_face_of_a_deleted_photo_does_not_come_back(
-        self, class_session: ClassSession, student: Student, teacher: User
-    ) -> None:
-        recognise(class_session, student, minute=3)
-        records.set_status(session=class_session, student=student, status="ABSENT", by=teacher)
-        class_session.snapshots.all().delete()
-        records.undo(session=class_session, by=teacher)
-        record = AttendanceRecord.objects.get()
-        assert (record.status, record.face_id) == ("PRESENT", None)
-
-    def test_absences_of_finalising_are_undone_together_after_reopening(
-        self, class_session: ClassSession, make_student: MakeStudent, teacher: User
-    ) -> None:
-        students = [make_student("ada"), make_student("ben")]
-        finalise_session(session=class_session, by=teacher)
-        with pytest.raises(SessionClosed):
-            records.undo(session=class_session, by=teacher)
-        reopen_session(session=class_session, by=teacher)
-        records.undo(session=class_session, by=teacher)
-        assert [status_of(class_session, student) for student in students] == [None, None]
-
-
 class TestByTheMachine:
     @pytest.mark.parametrize(
         ("minute", "status", "believed"),
@@ -413,61 +288,3 @@ class TestByTheMachine:
         marks = {student.pk: Evidence(face_in(class_session, student).pk, None) for student in students}
         with django_assert_num_queries(8), transaction.atomic():
             records.mark_recognised(session=class_session, marks=marks)
-
-
-class TestRegister:
-    def test_not_seen_is_not_absent(
-        self, class_session: ClassSession, make_student: MakeStudent, teacher: User
-    ) -> None:
-        ada, ben = make_student("ada"), make_student("ben")
-        records.set_status(session=class_session, student=ben, status="ABSENT", by=teacher)
-        rows = register(class_session)
-        assert [(row.student, row.label, row.status, row.version) for row in rows] == [
-            (ada, "not seen", None, 0),
-            (ben, "absent", Status.ABSENT, 1),
-        ]
-        assert (rows[1].by, rows[1].source) == (teacher, Source.MANUAL)
-
-    def test_record_of_somebody_who_left_is_still_shown(
-        self, class_session: ClassSession, student: Student, teacher: User, today: dt.date
-    ) -> None:
-        records.set_status(session=class_session, student=student, status="PRESENT", by=teacher)
-        Enrolment.objects.update(ends_on=today - dt.timedelta(days=1))
-        (row,) = register(class_session)
-        assert (row.student, row.enrolled, row.label) == (student, False, "present")
-
-    @pytest.mark.parametrize("count", [1, 3])
-    def test_query_count_does_not_grow_with_the_class(
-        self,
-        count: int,
-        class_session: ClassSession,
-        make_student: MakeStudent,
-        teacher: User,
-        django_assert_num_queries: DjangoAssertNumQueries,
-    ) -> None:
-        for name in ("ada", "ben", "cem")[:count]:
-            records.set_status(session=class_session, student=make_student(name), status="PRESENT", by=teacher)
-        with django_assert_num_queries(2):
-            rows = [(str(row.student), str(row.by), row.seen_at, row.face_id) for row in register(class_session)]
-        assert len(rows) == count
-
-    def test_history_says_old_new_who_and_why(
-        self, class_session: ClassSession, student: Student, teacher: User
-    ) -> None:
-        recognise(class_session, student, minute=2)
-        records.set_status(session=class_session, student=student, status="LATE", by=teacher, reason="Came at 8:20")
-        records.undo(session=class_session, by=teacher)
-        entries = history(session=class_session, student=student)
-        assert [(e.who, e.action, e.old, e.new, e.reason) for e in entries] == [
-            ("Tess Teacher", "record.undone", "late", "present", ""),
-            ("Tess Teacher", "record.set", "present", "late", "Came at 8:20"),
-            ("recognition", "record.set", "not seen", "present", ""),
-        ]
-
-    def test_history_names_nobody_who_is_gone(
-        self, class_session: ClassSession, student: Student, teacher: User
-    ) -> None:
-        records.set_status(session=class_session, student=student, status="LATE", by=teacher)
-        teacher.delete()
-        (entry,) = history(session=class_session, student=student)
-        assert entry.who == "somebody who has left"
