@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from faces.errors import NoFace, PoorQuality, SeveralFaces, WeightsError
+from faces.errors import NoFace, PoorQuality, SeveralFaces, UnknownModel, WeightsError
 from faces.types import Box, Detection, Embedding, Face, RGBImage
 
 _FOG: Final = (110, 110, 110)
@@ -150,6 +150,8 @@ def build_pipeline(
     recogniser: str = "sface", *, detector: str = "yunet", weights_dir: Path | None = None
 ) -> FakePipeline:
     """Build the fake by the real builder's signature; ``missing`` is a recogniser without weights."""
+    if recogniser == "unknown":
+        raise UnknownModel("No recogniser is called unknown.")
     if recogniser == "missing":
         raise WeightsError("The weights of missing are not there.")
     return FakePipeline(name=recogniser, detector=detector)

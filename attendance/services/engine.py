@@ -20,7 +20,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 from PIL import Image
 
-from attendance.services.errors import BadPhoto, EngineNotReady, UnsupportedPhoto, UnusableFace
+from attendance.services.errors import BadPhoto, EngineNotReady, UnknownFaceModel, UnsupportedPhoto, UnusableFace
 from faces import images, match
 from faces.errors import (
     FaceError,
@@ -255,7 +255,9 @@ def _build(recogniser: str) -> Pipeline:
     build: Callable[..., Pipeline] = import_string(settings.FACE_PIPELINE_BUILDER)
     try:
         return build(recogniser, detector=settings.FACE_DETECTOR, weights_dir=settings.WEIGHTS_DIR)
-    except (WeightsError, UnknownModel) as error:
+    except UnknownModel as error:
+        raise UnknownFaceModel(str(error)) from error
+    except WeightsError as error:
         raise EngineNotReady(str(error)) from error
 
 

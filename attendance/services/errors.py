@@ -215,6 +215,12 @@ class EngineNotReady(ServiceError):
     status = 503
 
 
+class UnknownFaceModel(EngineNotReady):
+    """No recogniser or detector goes by this name."""
+
+    code = "unknown-face-model"
+
+
 def not_found(what: str) -> NotFound:
     """Give the one answer for what is missing and for what this person may not see."""
     return NotFound(_("There is no such %(what)s.") % {"what": what})

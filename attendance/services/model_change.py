@@ -9,10 +9,10 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
 
-from attendance.models import FaceModelChange, FaceTemplate, SchoolSettings, Selfie, User, WorkState
+from attendance.models import FaceModelChange, FaceTemplate, SchoolSettings, Selfie, Student, User, WorkState
 from attendance.services import engine, queue
 from attendance.services.audit import record_event
-from attendance.services.errors import InvalidValue, ServiceError
+from attendance.services.errors import InvalidValue, ServiceError, UnknownFaceModel
 from attendance.services.gallery.selfies import unseal
 from attendance.services.gallery.templates import store_template
 from attendance.services.school import school_settings
@@ -70,7 +70,11 @@ def change_model(pk: int) -> bool:
     more = False
     with queue.attempt(claim):
         change = FaceModelChange.objects.get(pk=pk)
-        pipeline = engine.pipeline(change.face_model)
+        try:
+            pipeline = engine.pipeline(change.face_model)
+        except UnknownFaceModel as error:
+            queue.fail(claim, code=error.code, reason=error.message)
+            return False
         until = time.monotonic() + settings.LEASE_SECONDS / 2
         while (selfie := _remaining(change, pipeline).first()) is not None and time.monotonic() < until:
             if not _embed_again(claim, change, selfie, pipeline):
@@ -105,6 +109,7 @@ def _embed_again(claim: queue.Claim, change: FaceModelChange, selfie: Selfie, pi
             change.skipped = [*change.skipped, selfie.pk]
         if not queue.note_progress(claim, skipped=change.skipped, **progress):
             return False
+        Student.objects.select_for_update().filter(pk=selfie.student_id).first()  # before the selfie, as everywhere
         if face is not None and Selfie.objects.select_for_update().filter(pk=selfie.pk).exists():
             store_template(selfie, face.embedding, model_id=pipeline.model_id)
     return True

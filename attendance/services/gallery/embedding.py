@@ -28,19 +28,20 @@ def process_selfie(pk: int) -> None:
     with queue.attempt(claim):
         selfie = Selfie.objects.get(pk=pk)
         face = engine.embed_selfie(pipeline, unseal(selfie))
-        _write(claim, face, pipeline)
+        _write(claim, selfie, face, pipeline)
     _reopen_link(pk)
 
 
-def _write(claim: queue.Claim, face: engine.Face, pipeline: engine.Pipeline) -> None:
+def _write(claim: queue.Claim, selfie: Selfie, face: engine.Face, pipeline: engine.Pipeline) -> None:
     """Write the result in one transaction, if the selfie is still there and ours and its student still agrees."""
     names: list[str] = []
     with transaction.atomic():
         face_model.hold(pipeline)
+        # The student before the selfie, as withdrawal does: the other way round the two could block each other.
+        student = Student.objects.select_for_update().get(pk=selfie.student_id)
         if not queue.complete(claim, quality=_quality(face)):
             return
-        selfie = Selfie.objects.get(pk=claim.pk)
-        student = Student.objects.select_for_update().get(pk=selfie.student_id)
+        selfie.refresh_from_db()
         if student.by_hand_only or student.erased_at is not None or standing_consent(student) is None:
             names = [selfie.image.name or ""]
             selfie.delete()

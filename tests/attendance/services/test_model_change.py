@@ -135,6 +135,15 @@ def test_change_to_a_model_without_weights_waits_and_the_old_one_works(recognisa
     assert face_model.active_pipeline().model_id == "fake-sface-1"
 
 
+def test_change_to_a_name_that_no_model_has_fails_with_a_reason(recognisable: Recognisable) -> None:
+    recognisable("ada")
+    change = model_change.set_face_model(name="unknown", by=None)
+    assert model_change.change_model(change.pk) is False
+    change.refresh_from_db()
+    assert (change.state, change.failure_code) == (WorkState.FAILED, "unknown-face-model")
+    assert face_model.active_pipeline().model_id == "fake-sface-1"
+
+
 class TestOtherModelThanTheTemplates:
     def test_is_refused_with_the_command_to_run(self, recognisable: Recognisable, settings: Settings) -> None:
         recognisable("ada")
