@@ -28,6 +28,7 @@ _PART_SCORE: Final = 0.9
 _SELFIE_SIDES_PX: Final = (320, 640, 1280)
 _LARGEST_ENLARGEMENT: Final = 2.0
 _LEAST_CENTRALITY: Final = 0.1
+_SURE_SCORE: Final = 0.91
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,8 +123,8 @@ def without_parts(detections: Sequence[Detection]) -> list[Detection]:
 def find_selfie(detector: Detector, image: RGBImage) -> list[Candidate]:
     """Find the faces of a selfie, the one it shows first.
 
-    A face that fills the picture is looked for with a margin around, a lying picture is turned; each only when the
-    looks before found nothing.
+    A face that fills the picture is looked for with a margin around, a lying picture is turned; each only while no look
+    before was sure: YuNet does see a lying face, but unsurely and with landmarks that are wrong.
 
     Args:
         detector: run several times.
@@ -134,12 +135,16 @@ def find_selfie(detector: Detector, image: RGBImage) -> list[Candidate]:
     """
     views: list[tuple[RGBImage, Callable[[Detection], Detection]]] = [(image, lambda one: one), _padded(image)]
     views += [_turned(image, quarters) for quarters in (1, 3, 2)]
+    best: list[Candidate] = []
     for view, back in views:
         looks = [look_at_scale(detector, view, scale) for scale in selfie_scales(view)]
         found = merge([[back(one) for one in look] for look in looks])
-        if found:
-            return sorted(found, key=lambda one: -prominence(one, image))
-    return []
+        found.sort(key=lambda one: -prominence(one, image))
+        if found and (not best or found[0].detection.score > best[0].detection.score):
+            best = found
+        if best and best[0].detection.score >= _SURE_SCORE:
+            break
+    return best
 
 
 def prominence(candidate: Candidate, image: RGBImage) -> float:
