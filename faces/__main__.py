@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from PIL import Image
 from tqdm import tqdm
 
 from faces.cluster import cluster
@@ -82,9 +83,21 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--draw", type=Path, metavar="OUT", help="write a picture with boxes (cluster: a folder)")
         command.add_argument("--model", help="recogniser (default: the one Rollcall uses)")
         command.add_argument("--detector", help="detector (default: the one Rollcall uses)")
-        command.add_argument("--threshold", type=float, help="cosine similarity to accept at (default: the model's)")
+        command.add_argument(
+            "--threshold", type=_similarity, help="cosine similarity to accept at (default: the model's)"
+        )
         command.add_argument("--weights", type=Path, help="folder of the weights (default: the configured one)")
     return parser
+
+
+def _similarity(text: str) -> float:
+    value = float(text)
+    if not -1.0 <= value <= 1.0:
+        raise ValueError(text)
+    return value
+
+
+_similarity.__name__ = "cosine similarity"  # argparse names it in its sentence about a wrong value
 
 
 def _pipeline(options: argparse.Namespace) -> Engine:
@@ -154,6 +167,8 @@ def _identify(engine: Engine, options: argparse.Namespace) -> Outcome:
 
 
 def _cluster(engine: Engine, options: argparse.Namespace) -> Outcome:
+    if _threshold(engine, options) <= 0.0:
+        raise FaceError("cluster needs a threshold above 0.")
     paths = sorted(_pictures(options.folder))
     found = [(path, face) for path, faces in _find_in(engine, paths) for face in faces]
     labels = cluster(
@@ -241,7 +256,7 @@ def _numbers(face: Face) -> str:
 def _draw(out: Path | None, image: RGBImage, faces: Sequence[Face], names: Sequence[str | None]) -> None:
     if out is not None:
         boxes = [(face.detection.box, name) for face, name in zip(faces, names, strict=True)]
-        draw_faces(image, boxes).save(out)
+        _save(draw_faces(image, boxes), out)
 
 
 def _draw_side_by_side(out: Path, first: tuple[RGBImage, Face], second: tuple[RGBImage, Face], word: str) -> None:
@@ -252,7 +267,7 @@ def _draw_side_by_side(out: Path, first: tuple[RGBImage, Face], second: tuple[RG
     both[: right.shape[0], left.shape[1] :] = right
     box = right_face.detection.box
     moved = Box(box.x + left.shape[1], box.y, box.width, box.height)
-    draw_faces(both, [(left_face.detection.box, word), (moved, word)]).save(out)
+    _save(draw_faces(both, [(left_face.detection.box, word), (moved, word)]), out)
 
 
 def _draw_clusters(
@@ -268,7 +283,14 @@ def _draw_clusters(
         ]
         name = "-".join(path.relative_to(options.folder).with_suffix(".jpg").parts)
         if boxes:
-            draw_faces(load(path), boxes).save(options.draw / name)
+            _save(draw_faces(load(path), boxes), options.draw / name)
+
+
+def _save(picture: Image.Image, out: Path) -> None:
+    try:
+        picture.save(out, quality=92)
+    except ValueError:
+        raise FaceError(f"{out} does not end like a picture: write .jpg or .png.") from None
 
 
 _ARGUMENTS: Final = {

@@ -126,6 +126,20 @@ def test_unreadable_input_is_one_clear_sentence(tmp_path: Path, capsys: pytest.C
     assert all(line.startswith("error: ") and "missing" in line for line in lines)
 
 
+def test_a_drawing_needs_the_name_of_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo = write(tmp_path / "class.jpg", class_photo("ada"))
+    assert run("embed", photo, "--draw", tmp_path / "drawn") == 2
+    assert "does not end like a picture" in capsys.readouterr().err
+
+
+def test_a_threshold_out_of_range_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        run("embed", tmp_path / "class.jpg", "--threshold", "1.5")
+    assert stopped.value.code == 2
+    assert "invalid cosine similarity value: '1.5'" in capsys.readouterr().err
+    assert run("cluster", tmp_path, "--threshold", "0") == 2
+
+
 def test_help_shows_an_example_and_the_exit_statuses(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["--help"])
