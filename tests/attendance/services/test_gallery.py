@@ -159,6 +159,12 @@ class TestLookAlikes:
         assert (held.verdict, held.look_alike) == (Verdict.HELD, agreeing)
         assert "ada" not in held.failure_reason.lower()
 
+    def test_stranger_who_barely_reaches_the_threshold_is_not_held(
+        self, agreeing: Student, make_student: Recognisable, enrol: Callable[..., Selfie]
+    ) -> None:
+        enrol(agreeing, "ada")
+        assert enrol(make_student("ben"), Look("ada", 0.53), seed=1).verdict == Verdict.ACCEPTED
+
     def test_student_of_no_common_course_does_not_hold_it(
         self, agreeing: Student, make_student: Recognisable, enrol: Callable[..., Selfie], other_course: Course
     ) -> None:
