@@ -102,4 +102,5 @@ def test_many_faces_take_seconds() -> None:
     started = time.monotonic()
     labels = cluster(faces, photos=[str(number) for number in range(3000)], threshold_cosine=0.5)
     assert labels == [number // 6 for number in range(3000)]
-    assert time.monotonic() - started < 20
+    # About one second on an idle machine; quadratic work in Python would take many minutes.
+    assert time.monotonic() - started < 60

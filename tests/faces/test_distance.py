@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faces.distance import (
@@ -28,6 +28,7 @@ def test_one_pair_equals_its_entry_of_the_matrix() -> None:
     assert cosine_similarity(rows[0], rows[1]) == pytest.approx(float(cosine_similarities(rows, rows)[0, 1]))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_squared_l2_is_twice_the_cosine_distance(seed: int) -> None:
     a, b = unit_rows(np.random.default_rng(seed).normal(size=(2, 16)))

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faces.evaluate.metrics import accuracy_at, best_threshold, fold_accuracy, val_at_far, val_table
@@ -23,6 +23,7 @@ def test_all_mismatched_pairs_put_the_threshold_above_all() -> None:
     assert best_threshold(*scores_of([], [0.2, 0.4])) > 0.4
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(-1, 1), st.booleans()), min_size=1, max_size=30))
 def test_no_other_threshold_is_more_accurate(pairs: list[tuple[float, bool]]) -> None:
     scores, same = np.array([score for score, _ in pairs]), np.array([same for _, same in pairs])
