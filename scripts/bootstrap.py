@@ -1,6 +1,6 @@
 """Makes the environment for all else: `python3 -m scripts.bootstrap run`, or `dev` for tests and checks.
 
-Standard library only, since nothing is installed yet, and readable by older Pythons, so that a wrong one is told so.
+Standard library only, since nothing is installed yet; the package refuses a Python that is too old or too new.
 What was done is skipped, so that the second start takes a moment; what was interrupted is done again from scratch.
 """
 
@@ -15,21 +15,7 @@ from scripts import local_keys, venv_install
 from scripts.sentences import CannotStart
 
 ROOT = Path(__file__).resolve().parent.parent
-OLDEST, NEWEST = (3, 11), (3, 13)
 FREE_MB_AT_START = 200
-
-
-def check_python(version: tuple[int, ...]) -> None:
-    """Refuse a Python that the locked packages have no builds for.
-
-    Raises:
-        CannotStart: it is older or newer than what the lock was made for.
-    """
-    if not OLDEST <= version[:2] <= NEWEST:
-        raise CannotStart(
-            "Rollcall needs Python 3.11, 3.12 or 3.13, and this is {}.{}: install one of them, then say for example "
-            "`make run PYTHON=python3.12`.".format(*version)
-        )
 
 
 def check_folder(folder: Path) -> None:
@@ -74,7 +60,6 @@ def main(arguments: list[str]) -> int:
 def guarded(arguments: list[str]) -> int:
     """Run main, turning what stops it into one sentence and an exit code."""
     try:
-        check_python(sys.version_info[:3])
         return main(arguments)
     except CannotStart as stop:
         sys.stderr.write(f"{stop}\n")

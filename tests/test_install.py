@@ -1,5 +1,6 @@
 """Installing with one command: a real venv from a real lock, in a folder that a test may break."""
 
+import ast
 import hashlib
 import json
 import os
@@ -12,7 +13,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from scripts import bootstrap, local_keys, sentences, venv_install
+import scripts
+from scripts import local_keys, sentences, venv_install
 from scripts.sentences import CannotStart
 
 Publish = Callable[..., str]
@@ -137,15 +139,18 @@ def test_what_stops_pip_becomes_a_sentence(printed: str, said: str) -> None:
     assert said in sentences.install_failure(printed)
 
 
-@pytest.mark.parametrize("version", [(3, 10, 13), (3, 14, 0), (2, 7, 18)])
+@pytest.mark.parametrize("version", [(3, 6, 15), (3, 10, 13), (3, 14, 0)])
 def test_a_python_without_builds_is_named_with_the_way_out(version: tuple[int, ...]) -> None:
-    with pytest.raises(CannotStart, match=rf"this is {version[0]}\.{version[1]}: install"):
-        bootstrap.check_python(version)
+    assert f"this is {version[0]}.{version[1]}: install one" in scripts.refusal(version)
 
 
 @pytest.mark.parametrize("version", [(3, 11, 0), (3, 12, 9), (3, 13, 1), sys.version_info[:3]])
 def test_the_locked_pythons_are_welcome(version: tuple[int, ...]) -> None:
-    bootstrap.check_python(version)
+    assert scripts.refusal(version) == ""
+
+
+def test_old_pythons_can_read_what_refuses_them() -> None:
+    ast.parse(Path(str(scripts.__file__)).read_text(), feature_version=(3, 4))
 
 
 def test_keys_are_made_once_and_readable_by_their_owner_only(root: Path) -> None:
