@@ -1,10 +1,14 @@
 """The product's own settings under a test's environment: set before they are read."""
 
+import atexit
 import os
+import shutil
 import tempfile
 
 os.environ.setdefault("DEBUG", "true")
-os.environ.setdefault("DATA_DIR", tempfile.mkdtemp(prefix="rollcall-tests-"))
+if "DATA_DIR" not in os.environ:
+    os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="rollcall-tests-")
+    atexit.register(shutil.rmtree, os.environ["DATA_DIR"], ignore_errors=True)
 os.environ.setdefault("REDIS_URL", "memory://")
 os.environ.setdefault("FACE_PIPELINE_BUILDER", "tests.fakes.build_pipeline")
 
