@@ -12,7 +12,9 @@ ROOT = Path(__file__).resolve().parent.parent
 MOST_LINES_IN_A_FILE = 400
 MOST_LINES_IN_A_FUNCTION = 40
 # A file or `file::function` that is longer, with the reason.
-EXCEPTIONS: dict[str, str] = {}
+EXCEPTIONS: dict[str, str] = {
+    "tests/story/test_over_pages.py::test_a_class_of_forty_from_selfie_to_report": "one story, told in its order",
+}
 MACHINE_PATHS = re.compile(r"(?<![\w.])/(work|root|home/\w+|opt/pypi\S*)/")
 REGISTRIES = re.compile(r"\b(pypi|pythonhosted|npmjs|debian)\.(org|com)\b")
 ADDRESS = re.compile(r"\bhttps?://")
