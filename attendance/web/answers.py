@@ -19,7 +19,7 @@ class UserRequest(HttpRequest):
     htmx: HtmxDetails
 
 
-def back_address(request: HttpRequest, *, default: str = "/") -> str:
+def back_address(request: HttpRequest, *, default: str) -> str:
     """Give the page that the person came from, if it is one of ours."""
     came_from = request.headers.get("Referer", "")
     ours = url_has_allowed_host_and_scheme(
@@ -53,7 +53,8 @@ def _refusal_body(request: HttpRequest, error: ServiceError) -> HttpResponse:
         response = render(request, "parts/_notice.html", {"kind": "error", "sentence": str(error)}, status=error.status)
         response["HX-Retarget"], response["HX-Reswap"] = "#notices", "innerHTML"
         return response
-    context: dict[str, Any] = {"title": _("That did not work"), "sentence": str(error), "back": back_address(request)}
+    back = back_address(request, default="")
+    context: dict[str, Any] = {"title": _("That did not work"), "sentence": str(error), "back": back}
     return render(request, "errors/_page.html", context, status=error.status)
 
 

@@ -1,19 +1,6 @@
 // What every page shares: notices for failed requests, copy buttons, dialogs that ask first.
 
-const notices = document.getElementById("notices");
-
-/** Show one sentence where screen readers hear it. */
-export function notify(sentence, kind = "error") {
-  if (!notices) return;
-  const box = document.createElement("div");
-  box.className = `notice ${kind}`;
-  if (kind === "error") box.setAttribute("role", "alert");
-  const text = document.createElement("p");
-  text.textContent = sentence;
-  box.append(text);
-  notices.replaceChildren(box);
-  box.scrollIntoView({ block: "nearest" });
-}
+import { notify } from "./notices.js";
 
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { xhr } = event.detail;

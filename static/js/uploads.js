@@ -1,6 +1,6 @@
 // Photos go up one by one, each with its own bar; a lost connection can be tried again without a second copy.
 
-import { notify } from "./app.js";
+import { notify } from "./notices.js";
 
 const ACCEPTED = /^image\/(jpeg|png|webp|heic|heif)$|^$/;
 
