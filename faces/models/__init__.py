@@ -33,8 +33,13 @@ class _Entry:
 _RECOGNISERS: Final = {
     "sface": _Entry("faces.models.sface.SFaceEmbedder", "sface"),
     "sface-plain": _Entry("faces.models.sface.SFaceEmbedder", "sface", (("flip", False),)),
+    "sface-dlib": _Entry("faces.models.sface_dlib.build_embedder", "sface"),
+    "dlib-resnet": _Entry("faces.models.dlib_resnet.DlibResNet", "dlib-resnet"),
 }
-_DETECTORS: Final = {"yunet": _Entry("faces.models.yunet.YuNetDetector", "yunet")}
+_DETECTORS: Final = {
+    "yunet": _Entry("faces.models.yunet.YuNetDetector", "yunet"),
+    "yunet-tf": _Entry("faces.models.yunet_tf.YuNetTensorFlow", "yunet"),
+}
 
 _DEEPFACE_RECOGNISERS: Final = ("Facenet", "Facenet512", "VGG-Face", "ArcFace", "OpenFace", "DeepID", "GhostFaceNet")
 _DEEPFACE_DETECTORS: Final = ("mtcnn", "retinaface", "ssd", "opencv", "centerface", "dlib", "mediapipe", "yolov8n")
