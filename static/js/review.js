@@ -55,6 +55,20 @@ export function openNextUnsure() {
   return Boolean(next);
 }
 
+/** Narrow a list of names to those with the typed letters, and choose the first. */
+function filterNames(input) {
+  const select = document.getElementById(input.dataset.filters);
+  const wanted = input.value.trim().toLocaleLowerCase();
+  let first = "";
+  for (const option of select.options) {
+    const fits = option.value !== "" && option.text.toLocaleLowerCase().includes(wanted);
+    option.hidden = wanted !== "" && !fits;
+    option.disabled = option.hidden;
+    if (wanted !== "" && fits && first === "") first = option.value;
+  }
+  select.value = first;
+}
+
 /** Wire the page up once; everything is delegated, so that swapped parts work too. */
 export function startReview() {
   const show = () => {
@@ -83,6 +97,14 @@ export function startReview() {
       if (source) light(source, on);
     });
   }
+  document.addEventListener("input", (event) => {
+    if (event.target.matches("[data-filters]")) filterNames(event.target);
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !event.target.matches?.("[data-filters]")) return;
+    event.preventDefault();
+    event.target.form.querySelector('[value="STUDENT"]').click();
+  });
   document.body.addEventListener("faces-decided", () => {
     if (!panel()?.open) return;
     if (reviewing && openNextUnsure()) return;

@@ -104,14 +104,14 @@ def upload(request: UserRequest, pk: int) -> HttpResponse:
     """Take one or more photos; each is queued for a worker."""
     session = load_session(request, pk)
     form = UploadForm(request.POST, request.FILES)
-    added = [
-        snapshots.add_snapshot(session=session, data=data, by=request.user, key=request.headers.get("Idempotency-Key"))
-        for data in form.bytes_of_photos()
-    ]
-    for one in added:
-        tasks.wake(one.snapshot)
+    key = request.headers.get("Idempotency-Key")
+    created = []
+    for data in form.bytes_of_photos():
+        added = snapshots.add_snapshot(session=session, data=data, by=request.user, key=key)
+        tasks.wake(added.snapshot)
+        created.append(added.created)
     if wants_json(request):
-        return JsonResponse({"created": [one.created for one in added]}, status=201 if added[0].created else 200)
+        return JsonResponse({"created": created}, status=201 if any(created) else 200)
     return redirect(reverse("session", args=[session.pk]))
 
 
