@@ -29,7 +29,7 @@ class PoorQuality(FaceError):
     """A selfie whose face is too small, blurred, dark, or turned away.
 
     Attributes:
-        code: short, stable reason (``small``, ``blurred``, ``dark``, ``bright``, ``turned``), the same in page, API and bulk.
+        code: short, stable reason (``small``, ``blurred``, ``dark``, ``bright``, ``turned``), the same everywhere.
     """
 
     def __init__(self, code: str, message: str) -> None:

@@ -139,6 +139,7 @@ class Embedder(Protocol):
         Args:
             image: uint8 (height, width, 3), RGB, the picture the detections came from.
             detections: n faces; may be empty.
+
         Returns:
             float32 (n, d), rows of unit L2 norm, in the order of the detections.
         """
