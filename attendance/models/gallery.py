@@ -69,7 +69,8 @@ class Selfie(QueuedWork):
     """The photo a student gives; one is enough, up to three stand. The file is sealed with the student's key.
 
     ``verdict`` says what became of it once the work is DONE: ACCEPTED has a template, HELD waits for a teacher (it
-    looks like somebody else), REPLACED gave way to a retake. A selfie without a usable face is FAILED with code and reason.
+    looks like somebody else), REPLACED gave way to a retake. A selfie without a usable face is FAILED with code and
+    reason.
     An ``extra`` one stands beside the others instead of replacing them.
     """
 
