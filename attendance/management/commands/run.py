@@ -57,7 +57,7 @@ class Command(BaseCommand):
         self.stdout.flush()
         call_command("migrate", interactive=False, verbosity=0)
         if not settings.DEBUG:
-            call_command("collectstatic", interactive=False, verbosity=0)
+            self._collect_static_files()
         begun = settings.DATA_DIR / "demo-begun"  # stays behind when the filling is interrupted
         if with_demo and (begun.exists() or not User.objects.exists()):
             begun.touch()
@@ -66,6 +66,14 @@ class Command(BaseCommand):
         logins = demo.working_logins()
         connections.close_all()  # the supervisor itself needs none, and no child may inherit one
         return logins
+
+    def _collect_static_files(self) -> None:
+        """Collect and compress the pages' files, unless none has changed since it was last done."""
+        stamp, digest = settings.STATIC_ROOT / ".collected", local_site.static_files_digest()
+        if stamp.exists() and stamp.read_text() == digest:
+            return
+        call_command("collectstatic", interactive=False, verbosity=0)
+        stamp.write_text(digest)
 
     def _supervise(self, host: str, port: int, logins: list[demo.Login]) -> None:
         supervisor = Supervisor(environment=local_site.environment(), folder=settings.BASE_DIR, say=self._say)
