@@ -81,7 +81,7 @@ def look_at_scale(detector: Detector, image: RGBImage, scale: float) -> list[Det
     small = resized(image, scale=scale)
     # The sides are rounded to whole pixels, so the true scales differ a little from the one asked for.
     across, down = (image.shape[1] / small.shape[1], image.shape[0] / small.shape[0])
-    return [_mapped(one, across, down, 0.0, 0.0) for one in detector.detect(small)]
+    return [mapped(one, across, down, 0.0, 0.0) for one in detector.detect(small)]
 
 
 def _large_faces(detector: Detector, image: RGBImage) -> list[Detection]:
@@ -108,7 +108,7 @@ def merge(looks: Iterable[Sequence[Detection]]) -> list[Candidate]:
             groups.append({number: one})
         else:
             near.setdefault(number, one)
-    return [Candidate(_averaged(list(group.values())), len(group)) for group in groups]
+    return [Candidate(averaged(list(group.values())), len(group)) for group in groups]
 
 
 def without_parts(detections: Sequence[Detection]) -> list[Detection]:
@@ -180,18 +180,34 @@ def _lead(group: dict[int, Detection]) -> Detection:
     return next(iter(group.values()))
 
 
-def _averaged(group: Sequence[Detection]) -> Detection:
+def averaged(group: Sequence[Detection], *, score: float | None = None) -> Detection:
+    """Average boxes and landmarks of one face, weighted by score.
+
+    Args:
+        group: sightings of one face in pixels of one picture, the leading one first; at least one.
+        score: of the result; None takes the first one's.
+    """
     weights = np.array([one.score for one in group])
     if len(group) == 1 or not weights.sum():
         return group[0]
     boxes = [(one.box.x, one.box.y, one.box.width, one.box.height) for one in group]
     x, y, width, height = np.average(boxes, axis=0, weights=weights)
     landmarks: Landmarks = np.average([one.landmarks for one in group], axis=0, weights=weights).astype(np.float32)
-    return Detection(Box(float(x), float(y), float(width), float(height)), landmarks, group[0].score)
+    return Detection(
+        Box(float(x), float(y), float(width), float(height)), landmarks, group[0].score if score is None else score
+    )
 
 
-def _mapped(one: Detection, across: float, down: float, left: float, top: float) -> Detection:
-    """Scale, then shift, from a resized picture to the one it came from."""
+def mapped(one: Detection, across: float, down: float, left: float, top: float) -> Detection:
+    """Scale, then shift, from a resized picture to the one it came from.
+
+    Args:
+        one: in pixels of the resized picture.
+        across: factor of widths.
+        down: factor of heights.
+        left: then added to x, pixels.
+        top: then added to y, pixels.
+    """
     box = one.box
     # The centre of pixel 0 lies at half a pixel: resizing moves it.
     off_x, off_y = (across - 1) / 2 + left, (down - 1) / 2 + top
@@ -205,7 +221,7 @@ def _padded(image: RGBImage) -> tuple[RGBImage, Callable[[Detection], Detection]
     height, width = image.shape[:2]
     down, across = height // 2, width // 2
     padded = np.pad(image, ((down, down), (across, across), (0, 0)), constant_values=127)
-    return padded, lambda one: _mapped(one, 1.0, 1.0, -across, -down)
+    return padded, lambda one: mapped(one, 1.0, 1.0, -across, -down)
 
 
 def _turned(image: RGBImage, quarters: int) -> tuple[RGBImage, Callable[[Detection], Detection]]:

@@ -5,6 +5,7 @@ from typing import Final
 from faces import detect, quality
 from faces.detect import Candidate
 from faces.errors import NoFace, SeveralFaces
+from faces.landmarks import refined
 from faces.types import Detection, Detector, Embedder, Face, RGBImage
 
 RIVAL_SCORE: Final = 0.8
@@ -48,7 +49,8 @@ class FacePipeline:
         Args:
             image: uint8 (height, width, 3), RGB, upright.
         """
-        return self._embedded(image, detect.find_all(self._detector, image))
+        found = detect.find_all(self._detector, image)
+        return self._embedded(image, refined(self._detector, image, found))
 
     def embed_selfie(self, image: RGBImage) -> Face:
         """Embed the one face of a selfie.
@@ -70,7 +72,7 @@ class FacePipeline:
             count = "Two" if rivals == 1 else f"{rivals + 1}"
             raise SeveralFaces(f"{count} faces in this selfie: retake it alone.")
         quality.check_selfie(image, first.detection)
-        return self._embedded(image, [first.detection])[0]
+        return self._embedded(image, refined(self._detector, image, [first.detection]))[0]
 
     def _embedded(self, image: RGBImage, detections: list[Detection]) -> list[Face]:
         embeddings = self._embedder.embed(image, detections)

@@ -115,6 +115,15 @@ class Detector(Protocol):
 
 
 @runtime_checkable
+class TileDetector(Protocol):
+    """A detector that also takes a batch of equal pictures in one call."""
+
+    def detect_batch(self, images: NDArray[np.uint8]) -> list[list[Detection]]:
+        """Find faces in each of n pictures, uint8 (n, height, width, 3), RGB; in pixels of their own picture."""
+        ...
+
+
+@runtime_checkable
 class Embedder(Protocol):
     """Turns aligned faces into vectors."""
 

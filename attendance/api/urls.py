@@ -30,6 +30,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("photos/<uuid:public_id>/retry/", photos.RetryView.as_view(), name="retry"),
     path("faces/<int:pk>/decision/", faces.DecisionView.as_view(), name="decision"),
     path("students/<int:pk>/", students.StudentView.as_view(), name="student"),
+    path("students/<int:pk>/consent/", students.ConsentView.as_view(), name="consent"),
     path("students/<int:pk>/selfies/", students.SelfiesView.as_view(), name="selfies"),
     path("students/<int:pk>/enrolment-link/", students.EnrolmentLinkView.as_view(), name="enrolment_link"),
     path("selfies/<int:pk>/", students.SelfieView.as_view(), name="selfie"),

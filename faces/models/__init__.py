@@ -37,8 +37,8 @@ _RECOGNISERS: Final = {
     "dlib-resnet": _Entry("faces.models.dlib_resnet.DlibResNet", "dlib-resnet"),
 }
 _DETECTORS: Final = {
-    "yunet": _Entry("faces.models.yunet.YuNetDetector", "yunet"),
-    "yunet-tf": _Entry("faces.models.yunet_tf.YuNetTensorFlow", "yunet"),
+    "yunet": _Entry("faces.models.yunet_tf.YuNetTensorFlow", "yunet"),
+    "yunet-opencv": _Entry("faces.models.yunet.YuNetDetector", "yunet"),
 }
 
 _DEEPFACE_RECOGNISERS: Final = ("Facenet", "Facenet512", "VGG-Face", "ArcFace", "OpenFace", "DeepID", "GhostFaceNet")

@@ -52,8 +52,8 @@ class SFaceEmbedder:
         Raises:
             WeightsError: the file is not SFace.
         """
-        self.model_id = "sface-2021dec-112-flip-v1" if flip else "sface-2021dec-112-v1"
-        self.threshold_cosine = 0.38
+        self.model_id = "sface-2021dec-112-flip-v2" if flip else "sface-2021dec-112-v2"
+        self.threshold_cosine = 0.35
         share_gpu_memory()
         self._run = _compiled(build_network(weights), flip=flip)
 

@@ -23,6 +23,7 @@ def manifest(monkeypatch: pytest.MonkeyPatch) -> dict[str, WeightsFile]:
         for name, data in CONTENT.items()
     }
     monkeypatch.setattr(weights, "MANIFEST", entries)
+    monkeypatch.setattr(weights, "DEFAULT_NAMES", tuple(entries))
     return entries
 
 

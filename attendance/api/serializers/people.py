@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from attendance.api.serializers.strict import StrictCharField, StrictSerializer
+from attendance.api.serializers.strict import StrictBooleanField, StrictCharField, StrictSerializer
 from attendance.models import Role, Selfie, Student, User, WorkState
 
 
@@ -78,6 +78,24 @@ class StudentSerializer(serializers.Serializer[Student]):
     school_id = serializers.CharField(allow_null=True)
     by_hand_only = serializers.BooleanField()
     selfies = SelfieSerializer(many=True, source="selfies.all")
+
+
+class NewStudentSerializer(StrictSerializer):
+    """A student who joins a roster; a school id keeps namesakes apart."""
+
+    name = StrictCharField(max_length=200)
+    from_day = serializers.DateField(help_text="First day on the roster.")
+    sort_key = StrictCharField(max_length=200, required=False)
+    preferred_name = StrictCharField(max_length=200, required=False, allow_blank=True)
+    pronunciation = StrictCharField(max_length=200, required=False, allow_blank=True)
+    school_id = StrictCharField(max_length=64, required=False)
+    email = StrictCharField(max_length=254, required=False, allow_blank=True)
+
+
+class ConsentSerializer(StrictSerializer):
+    """Whether the student agreed, on paper or in person, to the policy in force."""
+
+    agreed = StrictBooleanField(help_text="false withdraws: selfies and face data are deleted at once.")
 
 
 class EnrolmentLinkSerializer(serializers.Serializer[Any]):

@@ -18,9 +18,11 @@ from attendance.api.serializers.courses import (
     RosterParameters,
     RosterRowSerializer,
 )
+from attendance.api.serializers.people import NewStudentSerializer, StudentSerializer
+from attendance.api.serializers.strict import checked
 from attendance.models import Course
 from attendance.permissions import visible_courses
-from attendance.services import gallery
+from attendance.services import gallery, rosters
 
 
 def load_course(request: Request, pk: int) -> Course:
@@ -60,6 +62,17 @@ class RosterView(ListView):
         """List who is enrolled on a day, and whom a photo can find."""
         day = self.asked.get("day", timezone.localdate())
         return self.page(gallery.roster_rows(load_course(request, pk), day=day), RosterRowSerializer)
+
+    @extend_schema(
+        operation_id="add_student",
+        request=NewStudentSerializer,
+        responses={201: StudentSerializer, **problems(400, 404)},
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Put a new student on the roster."""
+        course, values = load_course(request, pk), checked(NewStudentSerializer, request.data)
+        enrolment = rosters.add_student(course=course, by=person(request), **values)
+        return Response(StudentSerializer(enrolment.student).data, status=201)
 
 
 class ReadinessView(ApiView):

@@ -11,8 +11,14 @@ from attendance import tasks
 from attendance.api import examples
 from attendance.api.base import ApiView, UploadView, person
 from attendance.api.schema import location, problems
-from attendance.api.serializers.people import EnrolmentLinkSerializer, SelfieSerializer, StudentSerializer
+from attendance.api.serializers.people import (
+    ConsentSerializer,
+    EnrolmentLinkSerializer,
+    SelfieSerializer,
+    StudentSerializer,
+)
 from attendance.api.serializers.sessions import PhotoUploadSerializer
+from attendance.api.serializers.strict import checked
 from attendance.api.uploads import photo_bytes_of
 from attendance.models import Student
 from attendance.permissions import visible_selfies, visible_students
@@ -32,6 +38,22 @@ class StudentView(ApiView):
     def get(self, request: Request, pk: int) -> Response:
         """Tell of a student and what became of their selfies."""
         return Response(StudentSerializer(load_student(request, pk)).data)
+
+
+class ConsentView(ApiView):
+    """A student's yes or no to face recognition."""
+
+    @extend_schema(
+        operation_id="set_consent",
+        request=ConsentSerializer,
+        responses={204: OpenApiResponse(description="Written down."), **problems(400, 404, 409)},
+    )
+    def put(self, request: Request, pk: int) -> Response:
+        """Write down that a student agreed to the policy in force, or withdrew."""
+        student, agreed = load_student(request, pk), checked(ConsentSerializer, request.data)["agreed"]
+        change = gallery.give_consent if agreed else gallery.withdraw_consent
+        change(student=student, by=person(request))
+        return Response(status=204)
 
 
 class SelfiesView(UploadView):

@@ -6,7 +6,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from rest_framework.test import APIClient
 
-from attendance.models import PolicyText, Selfie, Student, User
+from attendance.models import Course, PolicyText, Selfie, Student, Term, User
 from attendance.services import gallery
 from tests.attendance.api.conftest import World
 from tests.conftest import MakeStudent
@@ -95,3 +95,31 @@ def test_enrolment_link_leads_to_the_page_once(api: APIClient, student: Student,
 def test_no_enrolment_link_before_a_policy_is_published(api: APIClient, student: Student) -> None:
     answer = api.post(f"/api/v1/students/{student.pk}/enrolment-link/")
     assert (answer.status_code, answer.json()["code"]) == (409, "face-features-off")
+
+
+def test_student_joins_a_roster(api: APIClient, course: Course, term: Term) -> None:
+    body = {"name": "Muhammad ibn Musa", "from_day": term.starts_on.isoformat(), "school_id": "S7"}
+    answer = api.post(f"/api/v1/courses/{course.pk}/roster/", body)
+    assert (answer.status_code, answer.json()["name"], answer.json()["school_id"]) == (201, "Muhammad ibn Musa", "S7")
+    assert course.enrolments.get(student=answer.json()["id"]).starts_on == term.starts_on
+
+
+def test_taken_school_id_is_refused(api: APIClient, course: Course, term: Term) -> None:
+    body = {"name": "Ada", "from_day": term.starts_on.isoformat(), "school_id": "S7"}
+    assert api.post(f"/api/v1/courses/{course.pk}/roster/", body).status_code == 201
+    assert api.post(f"/api/v1/courses/{course.pk}/roster/", {**body, "name": "Ben"}).status_code == 400
+    assert Student.objects.filter(school_id="S7").count() == 1
+
+
+def test_consent_is_given_and_withdrawn(api: APIClient, student: Student, policy: PolicyText) -> None:
+    address = f"/api/v1/students/{student.pk}/consent/"
+    assert api.put(address, {"agreed": True}).status_code == 204
+    send(api, student, selfie_of("ada"))
+    assert api.put(address, {"agreed": False}).status_code == 204
+    assert not student.selfies.exists()
+    assert not student.consents.filter(withdrawn_at=None).exists()
+
+
+def test_consent_is_a_word_and_no_text(api: APIClient, student: Student, policy: PolicyText) -> None:
+    assert api.put(f"/api/v1/students/{student.pk}/consent/", {"agreed": "false"}).status_code == 400
+    assert not student.consents.exists()

@@ -51,7 +51,7 @@ def test_the_cosine_of_real_faces_is_the_mean_of_both_weighted_by_their_deviatio
 
 def test_one_id_names_both_networks_and_their_weights(fused: FusedEmbedder) -> None:
     assert fused.dimensions == 256
-    assert fused.model_id == "sface-2021dec-112-flip-v1*0.2828+dlib-resnet-150-v1*0.7172"
+    assert fused.model_id == "sface-2021dec-112-flip-v2*0.2828+dlib-resnet-150-v1*0.7172"
 
 
 def test_without_the_second_file_it_is_not_half_made(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_without_the_second_file_it_is_not_half_made(tmp_path: Path) -> None:
 
 
 def test_recipe_and_detector_go_by_their_names(fused: FusedEmbedder) -> None:
-    pipeline = build_pipeline("sface-dlib", detector="yunet-tf")
+    pipeline = build_pipeline("sface-dlib")
 
     assert pipeline.model_id == fused.model_id
     assert pipeline.detector_id == YuNetTensorFlow.detector_id

@@ -1,0 +1,87 @@
+"""The demo school on a running site, and the address of each of its main pages."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.stack import PROJECT, Stack, wait_until
+from tests.story.client import Visitor, links
+
+SHIPPED: Final = PROJECT / "attendance" / "demo_school"
+_PICTURES: Final = 4
+_PATIENCE_SECONDS: Final = 240
+_FINISHED: Final = re.compile(r'"state": "(?:DONE|FAILED)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A page that people look at.
+
+    Attributes:
+        name: a file name for its picture.
+        who: the demo login that looks; None is somebody who has not signed in.
+        address: relative to the site.
+    """
+
+    name: str
+    who: str | None
+    address: str
+
+
+def load_demo(stack: Stack, *options: str | Path) -> dict[str, str]:
+    """Fill the site with a class; give the demo logins, user name to password, as the command prints them."""
+    printed = stack.manage("demo", "--with-logins", *map(str, options))
+    return dict(re.findall(r"^\w+: (\w+) / (\S+)$", printed, re.MULTILINE))
+
+
+def wait_for_worker(stack: Stack) -> None:
+    """Wait until the shipped demo school's three selfies and its class photo are through."""
+
+    def through() -> bool:
+        rows = stack.manage("dumpdata", "attendance.selfie", "attendance.snapshot")
+        return len(_FINISHED.findall(rows)) == _PICTURES
+
+    wait_until(through, seconds=_PATIENCE_SECONDS, what="three selfies and a photo are through", every=2)
+
+
+def main_places(stack: Stack, logins: dict[str, str]) -> list[Place]:
+    """Every main page of the demo school, found by following links as people do."""
+    teacher = Visitor(stack.url)
+    teacher.log_in("teacher", logins["teacher"])
+    course = links(teacher.look("/courses/"), r"/courses/\d+/")[0].group()
+    on_course = teacher.look(course)
+    session = links(teacher.look("/"), r"/sessions/\d+/")[0].group()
+    past = next(found for one in links(on_course, r"/sessions/\d+/") if (found := one.group()) != session)
+    student = links(on_course, r"/students/\d+/")[0].group()
+    on_session = teacher.look(session)
+    one_time_link = re.search(r"/enrol/[\w-]+/", teacher.send(f"{student}link/").text)
+    assert one_time_link is not None
+    return [
+        Place("login", None, "/login/"),
+        Place("enrol", None, one_time_link.group()),
+        Place("today", "teacher", "/"),
+        Place("courses", "teacher", "/courses/"),
+        Place("course", "teacher", course),
+        Place("student", "teacher", student),
+        Place("student-add", "teacher", f"{course}students/new/"),
+        Place("session", "teacher", session),
+        Place("session-final", "teacher", past),
+        Place("face", "teacher", links(on_session, r"/faces/\d+/")[0].group()),
+        Place("history", "teacher", links(on_session, r"/sessions/\d+/records/\d+/history/")[0].group()),
+        Place("held", "teacher", "/selfies/held/"),
+        Place("report", "teacher", f"{course}report/"),
+        Place("report-student", "teacher", f"{course}report/{student.split('/')[2]}/"),
+        Place("own", "student", "/me/"),
+        Place("own-course", "student", f"/me{course}"),
+        Place("school", "admin", "/school/"),
+        Place("privacy", "admin", "/school/privacy/"),
+        Place("terms", "admin", "/school/terms/"),
+        Place("people", "admin", "/school/people/"),
+        Place("course-new", "admin", "/courses/new/"),
+        Place("roster-import", "admin", f"{course}roster/"),
+        Place("school-report", "admin", "/school/report/"),
+        Place("audit", "admin", "/school/audit/"),
+        Place("queue", "admin", "/school/queue/"),
+        Place("not-found", "teacher", "/nothing-here/"),
+    ]
