@@ -11,11 +11,12 @@ from attendance.models.gallery import (
     Selfie,
 )
 from attendance.models.people import Role, Student, User
-from attendance.models.queue import Heartbeat, QueuedWork, WorkState
+from attendance.models.queue import UNFINISHED, Heartbeat, QueuedWork, WorkState
 from attendance.models.records import AttendanceRecord, Source, Status
 from attendance.models.sessions import ClassSession, DetectedFace, Snapshot, UploadKey
 
 __all__ = [
+    "UNFINISHED",
     "AttendanceRecord",
     "AuditEvent",
     "ClassSession",

@@ -14,7 +14,7 @@ result is written only where the row still holds the token of the claim. ``woken
 for the row: the sweeper calls again only when that call seems lost.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from django.db import models
 from django.db.models import Q
@@ -30,6 +30,10 @@ class WorkState(models.TextChoices):
     DONE = "DONE", _("done")
     FAILED = "FAILED", _("failed")
     CANCELLED = "CANCELLED", _("cancelled")
+
+
+UNFINISHED: Final = (WorkState.QUEUED, WorkState.PROCESSING)
+"""States in which a worker still has to do the work."""
 
 
 class QueuedWork(models.Model):
@@ -62,6 +66,11 @@ class QueuedWork(models.Model):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["state", "not_before"], name="%(class)s_queue"),
         ]
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether a worker still has to do it."""
+        return self.state in UNFINISHED
 
 
 class Heartbeat(models.Model):

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from attendance.models.courses import Course
 from attendance.models.people import Student
-from attendance.models.queue import QueuedWork, WorkState
+from attendance.models.queue import UNFINISHED, QueuedWork
 from attendance.storage import private_storage
 
 
@@ -63,7 +63,7 @@ class SnapshotQuerySet(models.QuerySet["Snapshot"]):
 
     def unfinished(self) -> Self:
         """Photos that a worker still has to do."""
-        return self.filter(state__in=[WorkState.QUEUED, WorkState.PROCESSING])
+        return self.filter(state__in=UNFINISHED)
 
 
 class Snapshot(QueuedWork):

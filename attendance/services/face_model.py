@@ -1,16 +1,12 @@
 """Which recogniser the school's templates were made with, and so has to be worked with."""
 
-from typing import Final
-
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from attendance.models import FaceModelChange, FaceTemplate, SchoolSettings, WorkState
+from attendance.models import UNFINISHED, FaceModelChange, FaceTemplate, SchoolSettings
 from attendance.services import engine
 from attendance.services.errors import EngineNotReady
 from attendance.services.school import school_settings
-
-_UNFINISHED: Final = (WorkState.QUEUED, WorkState.PROCESSING)
 
 
 def active_recogniser() -> str:
@@ -24,7 +20,7 @@ def active_recogniser() -> str:
         return row.face_model
     if not FaceTemplate.objects.exists():
         return str(wanted)
-    if FaceModelChange.objects.filter(face_model=wanted, state__in=_UNFINISHED).exists():
+    if FaceModelChange.objects.filter(face_model=wanted, state__in=UNFINISHED).exists():
         return row.face_model  # until the change is done
     raise EngineNotReady(
         _(

@@ -2,14 +2,21 @@
 
 import logging
 import time
-from typing import Final
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
 
-from attendance.models import FaceModelChange, FaceTemplate, SchoolSettings, Selfie, Student, User, WorkState
+from attendance.models import (
+    UNFINISHED,
+    FaceModelChange,
+    FaceTemplate,
+    SchoolSettings,
+    Selfie,
+    Student,
+    User,
+)
 from attendance.services import engine, queue
 from attendance.services.audit import record_event
 from attendance.services.errors import InvalidValue, ServiceError, UnknownFaceModel
@@ -18,7 +25,6 @@ from attendance.services.gallery.templates import store_template
 from attendance.services.school import school_settings
 
 _log = logging.getLogger(__name__)
-_UNFINISHED: Final = (WorkState.QUEUED, WorkState.PROCESSING)
 
 
 def set_face_model(*, name: str, by: User | None) -> FaceModelChange:
@@ -36,7 +42,7 @@ def set_face_model(*, name: str, by: User | None) -> FaceModelChange:
     with transaction.atomic():
         SchoolSettings.objects.get_or_create(pk=1)
         SchoolSettings.objects.select_for_update().get(pk=1)
-        running = FaceModelChange.objects.filter(state__in=_UNFINISHED)
+        running = FaceModelChange.objects.filter(state__in=UNFINISHED)
         same = running.filter(face_model=name).first()
         if same is not None:
             return same

@@ -17,7 +17,7 @@ from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from attendance.models import FaceModelChange, QueuedWork, Selfie, Snapshot, WorkState
+from attendance.models import UNFINISHED, FaceModelChange, QueuedWork, Selfie, Snapshot, WorkState
 from attendance.services.errors import EngineNotReady, ServiceError, UnusableFace
 from attendance.services.sealing import KeyNotAtHand
 
@@ -155,7 +155,7 @@ def requeue(work: QueuedWork) -> bool:
 
 def cancel(rows: QuerySet[Any]) -> int:
     """Cancel unfinished work; whoever is at it right now will find its token void."""
-    unfinished = rows.filter(state__in=[WorkState.QUEUED, WorkState.PROCESSING])
+    unfinished = rows.filter(state__in=UNFINISHED)
     return unfinished.update(
         state=WorkState.CANCELLED, lease_until=None, finished_at=Now(), fencing_token=F("fencing_token") + 1
     )

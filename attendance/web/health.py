@@ -10,7 +10,7 @@ from django.utils import timezone
 from redis import Redis
 from redis.exceptions import RedisError
 
-from attendance.models import Heartbeat, Selfie, Snapshot, WorkState
+from attendance.models import UNFINISHED, Heartbeat, Selfie, Snapshot, WorkState
 from attendance.services import heartbeats
 
 BROKER_SECONDS: Final = 1.0
@@ -70,7 +70,7 @@ def queue_health() -> dict[str, Any]:
         "beats": Heartbeat.objects.order_by("kind", "name"),
         "waiting": waiting.count(),
         "oldest": oldest,
-        "selfies_waiting": Selfie.objects.filter(state__in=[WorkState.QUEUED, WorkState.PROCESSING]).count(),
+        "selfies_waiting": Selfie.objects.filter(state__in=UNFINISHED).count(),
         "done": done.count(),
         "slowest_ms": done.aggregate(slowest=Max("processing_ms"))["slowest"],
         "failures": Snapshot.objects.filter(state=WorkState.FAILED)

@@ -11,7 +11,7 @@ def selfie_context(student: Student) -> dict[str, Any]:
     return {
         "student": student,
         "selfies": selfies,
-        "busy": any(selfie.state in {WorkState.QUEUED, WorkState.PROCESSING} for selfie in selfies),
+        "busy": any(selfie.is_unfinished for selfie in selfies),
         "accepted": any(is_accepted(selfie) for selfie in selfies),
         "consent": student.consents.filter(withdrawn_at=None).select_related("policy").first(),
         "policy": PolicyText.objects.first(),

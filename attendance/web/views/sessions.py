@@ -31,7 +31,7 @@ def photos_context(session: ClassSession) -> dict[str, Any]:
     return {
         "session": session,
         "photos": photos,
-        "waiting": [photo for photo in photos if photo.state in {"QUEUED", "PROCESSING"}],
+        "waiting": [photo for photo in photos if photo.is_unfinished],
         "finished": sum(photo.state in {"DONE", "FAILED"} for photo in photos),
     }
 
