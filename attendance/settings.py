@@ -68,6 +68,8 @@ MAX_PHOTO_MB = env.int("MAX_PHOTO_MB", default=25)
 MAX_PHOTO_MEGAPIXELS = env.int("MAX_PHOTO_MEGAPIXELS", default=80)
 # Most photos in one upload. Default 20.
 MAX_PHOTOS_PER_UPLOAD = env.int("MAX_PHOTOS_PER_UPLOAD", default=20)
+# Most photos and selfies that may wait for a worker; more are refused with 503 until some are done. Default 500.
+MAX_QUEUED_PHOTOS = env.int("MAX_QUEUED_PHOTOS", default=500)
 # Seconds a worker may hold a photo before another may take it. Default 120.
 LEASE_SECONDS = env.int("LEASE_SECONDS", default=120)
 # How often a photo is tried before it counts as failed. Default 3.
@@ -104,6 +106,7 @@ _require(
 )
 _require(0 <= UNCERTAIN_MARGIN_COSINE < 1, "UNCERTAIN_MARGIN_COSINE must lie between 0 and 1.")
 _require(LEASE_SECONDS >= 5, "LEASE_SECONDS must be at least 5.")
+_require(MAX_QUEUED_PHOTOS >= 1, "MAX_QUEUED_PHOTOS must be at least 1.")
 _require(MAX_ATTEMPTS >= 1, "MAX_ATTEMPTS must be at least 1.")
 _require(1 <= MAX_PHOTO_MB <= 200, "MAX_PHOTO_MB must lie between 1 and 200.")
 _require(TRUSTED_PROXIES >= 0, "TRUSTED_PROXIES must not be negative.")

@@ -39,7 +39,7 @@ def add_snapshot(*, session: ClassSession, data: bytes, by: User, key: str | Non
     Raises:
         SessionClosed: the session's records are final.
         KeyReused: the key came with another picture before.
-        BadPhoto, UnsupportedPhoto, PhotoTooLarge, DiskFull, UploadLimit: the picture cannot be taken.
+        BadPhoto, UnsupportedPhoto, PhotoTooLarge, DiskFull, QueueTooLong, UploadLimit: the picture cannot be taken.
     """
     with transaction.atomic():
         lock_open_session(session)

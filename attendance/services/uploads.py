@@ -2,17 +2,19 @@
 
 import datetime as dt
 import math
+from typing import Final
 
 from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from attendance.models import Selfie, Snapshot, User
+from attendance.models import UNFINISHED, Selfie, Snapshot, User
 from attendance.services import engine, files
 from attendance.services.engine import Photo
-from attendance.services.errors import PhotoTooLarge, UploadLimit
+from attendance.services.errors import PhotoTooLarge, QueueTooLong, UploadLimit
 
-_HOUR = dt.timedelta(hours=1)
+_HOUR: Final = dt.timedelta(hours=1)
+QUEUE_RETRY_SECONDS: Final = 60
 
 
 def read_upload(*, data: bytes, by: User | None) -> Photo:
@@ -25,6 +27,7 @@ def read_upload(*, data: bytes, by: User | None) -> Photo:
     Raises:
         PhotoTooLarge: more bytes than ``MAX_PHOTO_MB``.
         DiskFull: too little space is left.
+        QueueTooLong: ``MAX_QUEUED_PHOTOS`` photos and selfies wait already.
         UploadLimit: this person has uploaded ``UPLOADS_PER_HOUR`` photos within the hour.
         BadPhoto: it cannot be read.
         UnsupportedPhoto: a kind of file that is not accepted.
@@ -32,9 +35,19 @@ def read_upload(*, data: bytes, by: User | None) -> Photo:
     if len(data) > settings.MAX_PHOTO_MB * 1_000_000:
         raise PhotoTooLarge(_("A photo may have %(n)d MB at most.") % {"n": settings.MAX_PHOTO_MB})
     files.require_space()
+    _require_short_queue()
     if by is not None:
         _require_within_limit(by)
     return engine.read_photo(data)
+
+
+def _require_short_queue() -> None:
+    """Refuse what would wait too long; two uploads at once may both take the last place, which harms nobody."""
+    waiting = Snapshot.objects.unfinished().count() + Selfie.objects.filter(state__in=UNFINISHED).count()
+    if waiting >= settings.MAX_QUEUED_PHOTOS:
+        raise QueueTooLong(
+            _("Many photos wait already. Please try again in a minute."), retry_after=QUEUE_RETRY_SECONDS
+        )
 
 
 def _require_within_limit(by: User) -> None:

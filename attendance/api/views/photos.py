@@ -95,9 +95,7 @@ class PhotoView(ApiView):
 class RetryView(ApiView):
     """Another try."""
 
-    @extend_schema(
-        operation_id="retry_photo", request=None, responses={202: PhotoSerializer, **problems(404, 409, 503)}
-    )
+    @extend_schema(operation_id="retry_photo", request=None, responses={202: PhotoSerializer, **problems(404, 409)})
     def post(self, request: Request, public_id: uuid.UUID) -> Response:
         """Queue a failed photo once more."""
         snapshots.retry_snapshot(snapshot=load_photo(request, public_id), by=person(request))

@@ -30,7 +30,7 @@ def add_selfie(*, student: Student, data: bytes, by: User | None, extra: bool = 
 
     Raises:
         FaceFeaturesOff, ByHandOnly, NoConsent, NotFound: nothing may be kept of this student's face.
-        BadPhoto, UnsupportedPhoto, PhotoTooLarge, DiskFull, UploadLimit: the picture cannot be taken.
+        BadPhoto, UnsupportedPhoto, PhotoTooLarge, DiskFull, QueueTooLong, UploadLimit: the picture cannot be taken.
         SelfieTwin: the very same picture stands for another student.
     """
     _require_allowed(student)

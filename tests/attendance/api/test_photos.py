@@ -184,6 +184,14 @@ def test_hourly_limit_of_uploads_says_when_to_come_back(
     assert 0 < int(answer.headers["Retry-After"]) <= 3600
 
 
+def test_long_queue_is_503_and_says_when_to_come_back(api: APIClient, address: str, jpeg: bytes, settings: Any) -> None:
+    settings.MAX_QUEUED_PHOTOS = 1
+    assert send(api, address, jpeg).status_code == 202
+    answer = send(api, address, class_photo("cem"))
+    assert (answer.status_code, answer.json()["code"]) == (503, "queue-too-long")
+    assert answer.headers["Retry-After"] == "60"
+
+
 def test_full_disk_is_507(api: APIClient, address: str, jpeg: bytes, settings: Any) -> None:
     settings.MIN_FREE_DISK_MB = 10**9
     answer = send(api, address, jpeg)

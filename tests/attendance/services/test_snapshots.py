@@ -12,7 +12,17 @@ from django.core.files.storage import FileSystemStorage
 from PIL import Image
 from pytest_django import Settings
 
-from attendance.models import AttendanceRecord, AuditEvent, ClassSession, Snapshot, Student, UploadKey, User, WorkState
+from attendance.models import (
+    AttendanceRecord,
+    AuditEvent,
+    ClassSession,
+    Selfie,
+    Snapshot,
+    Student,
+    UploadKey,
+    User,
+    WorkState,
+)
 from attendance.services import files, recognition, records, sessions, snapshots
 from attendance.services.errors import (
     BadPhoto,
@@ -20,6 +30,7 @@ from attendance.services.errors import (
     KeyReused,
     NotFound,
     PhotoTooLarge,
+    QueueTooLong,
     SessionClosed,
     UnsupportedPhoto,
     UploadLimit,
@@ -136,6 +147,21 @@ def test_upload_flood_is_told_when_to_come_back(class_session: ClassSession, tea
     with pytest.raises(UploadLimit) as refusal:
         snapshots.add_snapshot(session=class_session, data=class_photo("ada", seed=2), by=teacher)
     assert 3500 < refusal.value.retry_after <= 3600
+
+
+def test_long_queue_refuses_new_photos_until_some_are_done(
+    class_session: ClassSession, teacher: User, student: Student, private_files: Path, settings: Settings
+) -> None:
+    settings.MAX_QUEUED_PHOTOS = 2
+    Selfie.objects.create(student=student, image="selfies/1", sha256="1" * 64)
+    first = snapshots.add_snapshot(session=class_session, data=class_photo("ada"), by=teacher).snapshot
+    with pytest.raises(QueueTooLong) as refusal:
+        snapshots.add_snapshot(session=class_session, data=class_photo("ben"), by=teacher)
+    assert refusal.value.retry_after == 60
+    assert len(stored_files(private_files)) == 1
+    assert not snapshots.add_snapshot(session=class_session, data=class_photo("ada"), by=teacher).created
+    Snapshot.objects.filter(pk=first.pk).update(state=WorkState.DONE)
+    assert snapshots.add_snapshot(session=class_session, data=class_photo("ben"), by=teacher).created
 
 
 def test_same_photo_twice_is_one(class_session: ClassSession, teacher: User, jpeg: bytes, private_files: Path) -> None:

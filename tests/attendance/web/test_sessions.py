@@ -131,6 +131,15 @@ class TestUpload:
         assert response.status_code == 429
         assert int(response["Retry-After"]) > 0
 
+    def test_long_queue_is_a_503_that_says_when_to_come_back(
+        self, desk: Client, address: str, settings: LazySettings
+    ) -> None:
+        settings.MAX_QUEUED_PHOTOS = 1
+        desk.post(address, {"photos": [file(class_photo("ada"))]})
+        response = desk.post(address, {"photos": [file(class_photo("ben"))]}, headers=JSON)
+        assert (response.status_code, response.json()["code"]) == (503, "queue-too-long")
+        assert response["Retry-After"] == "60"
+
     def test_name_of_the_file_is_never_used(self, desk: Client, address: str, jpeg: bytes) -> None:
         desk.post(address, {"photos": [file(jpeg, "../../x\u202egpj.exe")]})
         name = str(Snapshot.objects.get().image.name)
