@@ -5,7 +5,7 @@ internet, and faces go through one compiled TensorFlow function a batch size in 
 """
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from faces.distance import unit_rows
 from faces.errors import UnknownModel
 from faces.models import batches
+from faces.models.compiled import compiled
 from faces.models.deepface_weights import Source, supply_weights
 from faces.types import Box, Detection, Embeddings, RGBImage
 
@@ -66,7 +67,8 @@ class DeepFaceEmbedder:
         self._recogniser = recogniser
         self._weights_sha256 = weights_sha256
         self._dimensions = int(network.output_shape[-1])
-        self._run = _compile(network)
+        # Some of deepface's networks take a list of one input, and Keras remarks on an array in its place.
+        self._run = compiled(tf.keras.Model(network.inputs[0], network.outputs[0]))
 
     @property
     def model_id(self) -> str:
@@ -192,15 +194,3 @@ def _client_class(deepface_name: str) -> Any:
 
 def _sha256(source: Source, recogniser: Recogniser) -> str:
     return source.used[recogniser.weights_file]
-
-
-def _compile(network: Any) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """Make one TensorFlow function of a Keras network: it is traced once a batch size and shares its weights."""
-    # Some of deepface's networks take a list of one input, and Keras remarks on an array in its place.
-    model = tf.keras.Model(network.inputs[0], network.outputs[0])
-    traced = tf.function(lambda batch: model(batch, training=False), reduce_retracing=False)
-
-    def run(batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.asarray(traced(tf.constant(batch)), dtype=np.float32)
-
-    return run

@@ -9,18 +9,18 @@ dnn_face_recognition_ex.cpp. Weights: dlib_face_recognition_resnet_model_v1.dat,
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from faces.distance import unit_rows
 from faces.errors import WeightsError
 from faces.models import batches
+from faces.models.compiled import compiled
 from faces.models.dlib_file import DlibLayer, parse_network
 from faces.models.warp import aligned_crops
 from faces.types import Detection, Embeddings, RGBImage
@@ -68,7 +68,7 @@ class DlibResNet:
         """
         self.model_id = "dlib-resnet-150-flip-v1" if flip else "dlib-resnet-150-v1"
         self.threshold_cosine = THRESHOLD_COSINE
-        self._run = _compiled(build_network(weights.read_bytes()), flip=flip)
+        self._run = compiled(build_network(weights.read_bytes()), flip=flip)
 
     def embed(self, image: RGBImage, detections: Sequence[Detection]) -> Embeddings:
         """Align and embed the faces of a picture; see ``Embedder``."""
@@ -86,22 +86,6 @@ class DlibResNet:
         if not len(crops):
             return np.zeros((0, DIMENSIONS), dtype=np.float32)
         return unit_rows(batches.run(self._run, crops))
-
-
-def _compiled(network: keras.Model, *, flip: bool) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
-    """One TensorFlow function, traced once a batch size."""
-
-    def forward(crops: Any) -> Any:
-        pictures = tf.cast(crops, tf.float32)
-        embedded = network(pictures, training=False)
-        return embedded + network(pictures[:, :, ::-1], training=False) if flip else embedded
-
-    traced = tf.function(forward, reduce_retracing=False, autograph=False)
-
-    def run(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return np.asarray(traced(tf.constant(crops)), dtype=np.float32)
-
-    return run
 
 
 def build_network(data: bytes) -> keras.Model:

@@ -1,13 +1,13 @@
 """The recogniser SFace (MobileFaceNet trained with a sigmoid-constrained hypersphere loss, 128 numbers) in Keras.
 
 Rebuilt layer by layer from the ONNX file: every batch norm is folded into its convolution or the last layer, and the
-whole is one compiled TensorFlow function a batch size. No XLA: on the CPU it takes eight times as long.
+whole is one compiled TensorFlow function a batch size.
 
 Source: Zhong et al. 2021, "SFace: Sigmoid-Constrained Hypersphere Loss for Robust Face Recognition".
 Weights: face_recognition_sface_2021dec_int8bq.onnx of the OpenCV Zoo (Apache-2.0).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from faces.align import ARCFACE_PX, ARCFACE_TEMPLATE
 from faces.distance import unit_rows
 from faces.errors import WeightsError
 from faces.models import batches
+from faces.models.compiled import compiled
 from faces.models.onnx_weights import Graph, read_graph
 from faces.models.warp import aligned_crops
 from faces.types import Detection, Embeddings, RGBImage
@@ -55,7 +56,7 @@ class SFaceEmbedder:
         self.model_id = "sface-2021dec-112-flip-v2" if flip else "sface-2021dec-112-v2"
         self.threshold_cosine = 0.35
         share_gpu_memory()
-        self._run = _compiled(build_network(weights), flip=flip)
+        self._run = compiled(build_network(weights), flip=flip)
 
     def embed(self, image: RGBImage, detections: Sequence[Detection]) -> Embeddings:
         """Align and embed the faces of a picture; see ``Embedder``."""
@@ -168,19 +169,3 @@ def _affine(graph: Graph, norm: Any) -> tuple[_Numbers, _Numbers]:
     epsilon = next(one.f for one in norm.attribute if one.name == "epsilon")
     scale = gamma / np.sqrt(variance + epsilon)
     return scale, beta - mean * scale
-
-
-def _compiled(network: keras.Model, *, flip: bool) -> Callable[[NDArray[np.uint8]], _Numbers]:
-    """One TensorFlow function, traced once a batch size."""
-
-    def forward(crops: Any) -> Any:
-        pictures = tf.cast(crops, tf.float32)
-        embedded = network(pictures, training=False)
-        return embedded + network(pictures[:, :, ::-1], training=False) if flip else embedded
-
-    traced = tf.function(forward, reduce_retracing=False, jit_compile=False)
-
-    def run(crops: NDArray[np.uint8]) -> _Numbers:
-        return np.asarray(traced(tf.constant(crops)), dtype=np.float32)
-
-    return run

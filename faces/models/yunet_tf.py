@@ -25,7 +25,6 @@ _MULTIPLE = 32
 _MARGIN = 32
 _CONVOLUTIONS = 53
 _FIRST_HEAD = 29
-_HEADS = 4
 
 _Convolution = tuple[NDArray[np.float32], NDArray[np.float32]]
 
