@@ -7,8 +7,7 @@ from django.utils.translation import gettext as _
 from PIL import Image
 
 from attendance.models import DetectedFace, Snapshot, User
-from attendance.services import files
-from attendance.services.audit import record_event
+from attendance.services import snapshots
 from attendance.services.errors import not_found
 
 FACE_PX: Final = 96
@@ -23,12 +22,9 @@ def face_sheet(*, snapshot: Snapshot, by: User) -> bytes:
         NotFound: the photo's file was deleted since, or nobody was found in it.
     """
     faces = list(snapshot.faces.all())
-    if not faces or not snapshot.image:
+    if not faces:
         raise not_found(_("photo"))
-    try:
-        jpeg = files.read(snapshot.image.name)
-    except FileNotFoundError as error:
-        raise not_found(_("photo")) from error
+    jpeg = snapshots.photo_bytes(snapshot=snapshot, by=by)
     rows = -(-len(faces) // COLUMNS)
     sheet = Image.new("RGB", (COLUMNS * FACE_PX, rows * FACE_PX))
     with Image.open(io.BytesIO(jpeg)) as picture:
@@ -36,14 +32,6 @@ def face_sheet(*, snapshot: Snapshot, by: User) -> bytes:
             sheet.paste(_cut(picture, face), (place % COLUMNS * FACE_PX, place // COLUMNS * FACE_PX))
     out = io.BytesIO()
     sheet.save(out, "JPEG", quality=85)
-    record_event(
-        actor=by,
-        action="photo.viewed",
-        object_type="snapshot",
-        object_id=snapshot.pk,
-        course_id=snapshot.session.course_id,
-        session_id=snapshot.session_id,
-    )
     return out.getvalue()
 
 
