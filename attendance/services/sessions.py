@@ -18,7 +18,6 @@ from attendance.models import (
     AttendanceRecord,
     ClassSession,
     Course,
-    DetectedFace,
     Enrolment,
     Snapshot,
     Status,
@@ -30,6 +29,7 @@ from attendance.services.audit import record_event
 from attendance.services.errors import BadDate, WrongState
 from attendance.services.marks import lock_open_session, lock_session
 from attendance.services.records import fill_empty
+from attendance.services.solving import drop_probe_vectors
 
 LONGEST: Final = dt.timedelta(hours=24)
 FURTHEST_AHEAD: Final = dt.timedelta(days=1)
@@ -158,7 +158,7 @@ def finalise_session(*, session: ClassSession, by: User, mark_absent: bool = Tru
             % {"n": waiting}
         )
     absent = fill_empty(locked, Status.ABSENT, by=by) if mark_absent else 0
-    DetectedFace.objects.filter(snapshot__session=locked).update(sealed_embedding=None)
+    drop_probe_vectors(session)
     _set_state(session, ClassSession.State.FINAL, by=by)
     _log("session.finalised", session, by=by, old=ClassSession.State.OPEN, new=ClassSession.State.FINAL)
     return absent
@@ -248,8 +248,7 @@ def _set_state(session: ClassSession, state: ClassSession.State, *, by: User | N
     session.state = state
     session.finalised_at = timezone.now() if final else None
     session.finalised_by = by
-    session.wrapped_key = None
-    session.save(update_fields=["state", "finalised_at", "finalised_by", "wrapped_key"])
+    session.save(update_fields=["state", "finalised_at", "finalised_by"])
 
 
 def _log(action: str, session: ClassSession, *, by: User, old: str | None = None, new: str | None = None) -> None:
