@@ -5,19 +5,14 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from attendance.models import SchoolSettings
-
-
-def _settings_row() -> SchoolSettings:
-    """Give the school's row; unsaved defaults before the first one is written."""
-    return SchoolSettings.objects.filter(pk=1).first() or SchoolSettings(pk=1)
+from attendance.services.school import school_settings
 
 
 def school(request: HttpRequest) -> dict[str, Any]:
     """Give the school's settings, read only where a template asks, and the part of the site that is open."""
     match = request.resolver_match
     name = match.url_name if match and match.url_name else ""
-    return {"school": SimpleLazyObject(_settings_row), "section": _SECTIONS.get(name.partition("-")[0], "")}
+    return {"school": SimpleLazyObject(school_settings), "section": _SECTIONS.get(name.partition("-")[0], "")}
 
 
 _SECTIONS = {
