@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from django.utils.translation import gettext as _
 
@@ -192,16 +192,6 @@ def _read_header(cells: Sequence[str]) -> _Header:
             % {"found": ", ".join(header.unused[:10]) or "-"}
         )
     return header
-
-
-def rows_to_json(rows: Iterable[FileRow]) -> list[dict[str, object]]:
-    """Put rows into a form that can wait, between preview and confirmation, where the person cannot change it."""
-    return [{"line": row.line, "fields": row.fields, "errors": list(row.errors)} for row in rows]
-
-
-def rows_from_json(rows: Iterable[dict[str, Any]]) -> list[FileRow]:
-    """Read back what ``rows_to_json`` gave."""
-    return [FileRow(line=row["line"], fields=dict(row["fields"]), errors=tuple(row["errors"])) for row in rows]
 
 
 def _rows(lines: Iterable[tuple[int, list[str]]], header: _Header) -> Iterator[FileRow]:

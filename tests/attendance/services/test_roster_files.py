@@ -3,7 +3,7 @@
 import pytest
 
 from attendance.services.errors import BadRoster
-from attendance.services.roster_files import MAX_ROWS, FileRow, read_roster_file, rows_from_json, rows_to_json
+from attendance.services.roster_files import MAX_ROWS, FileRow, read_roster_file
 
 PLAIN = "School id,Name,E-mail\n1,Ada Lovelace,ada@school.example\n2,Björn Ägren,\n"
 ROWS = [
@@ -107,8 +107,3 @@ def test_file_that_cannot_be_read_says_why(data: bytes, filename: str, word: str
     with pytest.raises(BadRoster) as refused:
         read(data, filename)
     assert word in str(refused.value)
-
-
-def test_rows_wait_between_preview_and_confirmation() -> None:
-    rows = read("school id,name\n1,Ada\n1,Ben\n")
-    assert rows_from_json(rows_to_json(rows)) == rows
