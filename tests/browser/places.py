@@ -9,7 +9,6 @@ from tests.stack import PROJECT, Stack, wait_until
 from tests.story.client import Visitor, links
 
 SHIPPED: Final = PROJECT / "attendance" / "demo_school"
-_PICTURES: Final = 4
 _PATIENCE_SECONDS: Final = 240
 _FINISHED: Final = re.compile(r'"state": "(?:DONE|FAILED)"')
 
@@ -35,14 +34,22 @@ def load_demo(stack: Stack, *options: str | Path) -> dict[str, str]:
     return dict(re.findall(r"^\w+: (\w+) / (\S+)$", printed, re.MULTILINE))
 
 
-def wait_for_worker(stack: Stack) -> None:
-    """Wait until the shipped demo school's three selfies and its class photo are through."""
+def fill(stack: Stack) -> dict[str, str]:
+    """Load the shipped demo school and then its class photo, each time waiting for the worker; give the logins."""
+    logins = load_demo(stack)
+    _wait_for_worker(stack, pictures=3)
+    # Only now: a photo is matched with the selfies that are through when its turn comes.
+    load_demo(stack, "--with-photos")
+    _wait_for_worker(stack, pictures=4)
+    return logins
 
+
+def _wait_for_worker(stack: Stack, *, pictures: int) -> None:
     def through() -> bool:
         rows = stack.manage("dumpdata", "attendance.selfie", "attendance.snapshot")
-        return len(_FINISHED.findall(rows)) == _PICTURES
+        return len(_FINISHED.findall(rows)) == pictures
 
-    wait_until(through, seconds=_PATIENCE_SECONDS, what="three selfies and a photo are through", every=2)
+    wait_until(through, seconds=_PATIENCE_SECONDS, what=f"{pictures} pictures are through", every=1)
 
 
 def main_places(stack: Stack, logins: dict[str, str]) -> list[Place]:

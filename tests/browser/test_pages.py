@@ -10,7 +10,7 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, Page
 
 from tests.browser.chrome import Watch, sign_in
-from tests.browser.places import Place, load_demo, main_places, wait_for_worker
+from tests.browser.places import Place, fill, main_places
 from tests.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.real_faces, pytest.mark.timeout(600)]
@@ -32,8 +32,7 @@ class School:
 def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[School]:
     """The shipped demo school, its class photo looked at by the worker."""
     with Stack(tmp_path_factory.mktemp("site")) as stack:
-        logins = load_demo(stack, "--with-photos")
-        wait_for_worker(stack)
+        logins = fill(stack)
         yield School(stack.url, logins, main_places(stack, logins))
 
 
