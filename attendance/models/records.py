@@ -1,5 +1,7 @@
 """The register: one record a session and student."""
 
+from typing import Final
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -17,6 +19,14 @@ class Status(models.TextChoices):
     ABSENT = "ABSENT", _("absent")
     LATE = "LATE", _("late")
     EXCUSED = "EXCUSED", _("excused")
+
+    @property
+    def letter(self) -> str:
+        """The key that gives this mark, and what stands for it in reports."""
+        return _LETTERS[self.value]
+
+
+_LETTERS: Final = {"PRESENT": "P", "ABSENT": "A", "LATE": "L", "EXCUSED": "E"}
 
 
 class Source(models.TextChoices):

@@ -23,7 +23,6 @@ from attendance.services.reports import CourseReport, ReportRow
 BOM: Final = "\ufeff"
 _PIECE: Final = 16_384
 _STARTS_FORMULA: Final = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001  the full-width forms are meant
-_CODES: Final = {Status.PRESENT: "P", Status.ABSENT: "A", Status.LATE: "L", Status.EXCUSED: "E"}
 
 _SCHOOL_FIELDS: Final = (
     *("session__course__term__name", "session__course__name", "session__course__code"),
@@ -87,7 +86,7 @@ def session_csv(session: ClassSession, *, by: User) -> str:
             row.student.school_id,
             row.student.name,
             row.label,
-            "" if row.status is None else _CODES[row.status],
+            "" if row.status is None else row.status.letter,
             row.source,
             "" if row.seen_at is None else _clock(row.seen_at),
             "" if row.by is None else str(row.by),
@@ -119,7 +118,7 @@ def _school_lines(first_day: dt.date, last_day: dt.date) -> Iterator[str]:
         .order_by("session__held_on", "session_id", "student__sort_key", "student_id")
         .values_list(*_SCHOOL_FIELDS)  # plain values: three model instances a mark take far longer
     )
-    words = {status.value: [str(status.label), _CODES[status]] for status in Status}  # translated once, not a line
+    words = {status.value: [str(status.label), status.letter] for status in Status}  # translated once, not a line
     final = {ClassSession.State.OPEN.value: _("no"), ClassSession.State.FINAL.value: _("yes")}
     zone = timezone.get_current_timezone()
 
@@ -153,7 +152,7 @@ def _marks(report: CourseReport, row: ReportRow) -> list[str]:
     cells = []
     for session in report.sessions:
         status = row.marks.get(session.pk)
-        cells.append("–" if session.pk not in row.marks else "" if status is None else _CODES[status])  # noqa: RUF001
+        cells.append("–" if session.pk not in row.marks else "" if status is None else status.letter)  # noqa: RUF001
     return cells
 
 

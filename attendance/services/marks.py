@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from attendance.models import AttendanceRecord, AuditEvent, ClassSession, DetectedFace, Enrolment, Source, Status, User
 from attendance.services import audit
-from attendance.services.errors import RecordChanged, SessionClosed
+from attendance.services.errors import InvalidValue, RecordChanged, SessionClosed
 
 Value = dict[str, Any]
 SET, CLEARED, UNDONE = "record.set", "record.cleared", "record.undone"
@@ -37,6 +37,11 @@ class Mark:
     source: Source
     face_id: int | None = None
     seen_at: dt.datetime | None = None
+
+
+def no_such_status() -> InvalidValue:
+    """Give the one answer to a mark that there is not."""
+    return InvalidValue(_("A mark is one of: %(marks)s.") % {"marks": ", ".join(str(one.label) for one in Status)})
 
 
 def lock_session(session: ClassSession) -> ClassSession:

@@ -27,7 +27,7 @@ from attendance.models import (
 )
 from attendance.services import audit
 from attendance.services import marks as marking
-from attendance.services.errors import InvalidValue, NotEnrolled, RecordChanged
+from attendance.services.errors import NotEnrolled, RecordChanged
 from attendance.services.marks import CLEARED, SET, UNDONE, WITHDRAWN, Mark, lock_open_session, lock_session
 
 PHOTO_TIME_TOLERANCE: Final = dt.timedelta(minutes=15)
@@ -94,7 +94,7 @@ def set_status(
         RecordChanged: the record is not the one that the teacher saw.
     """
     if status not in Status.values:
-        raise InvalidValue(_("A mark is one of: present, absent, late, excused."))
+        raise marking.no_such_status()
     locked = lock_open_session(session)
     _require_enrolled(locked, student)
     record = marking.record_of(locked, student.pk)

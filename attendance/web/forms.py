@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from attendance.models import Course, DetectedFace, Role, SchoolSettings, Status, Student, Term, User
 from attendance.services.errors import BadPhoto, InvalidValue, PhotoTooLarge, ServiceError, TooManyPhotos
+from attendance.services.marks import no_such_status
 from attendance.web.registers import CLEAR
 
 T = TypeVar("T")
@@ -125,7 +126,7 @@ class MarkForm(forms.Form):
             InvalidValue: no such status or version.
         """
         if not self.is_valid():
-            raise InvalidValue(_("A mark is one of: present, absent, late, excused."))
+            raise no_such_status()
         return self.cleaned_data["status"], self.cleaned_data["version"]
 
 

@@ -11,7 +11,7 @@ from attendance.models import AttendanceRecord, ClassSession, Status
 from attendance.services.register import RegisterRow, register, status_label
 
 CLEAR: Final = "NONE"
-LETTERS: Final = {"P": Status.PRESENT, "L": Status.LATE, "E": Status.EXCUSED, "A": Status.ABSENT}
+BUTTONS: Final = (Status.PRESENT, Status.LATE, Status.EXCUSED, Status.ABSENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Conflict:
 
 def letters() -> list[Letter]:
     """Give the four buttons in the order of how often they are needed."""
-    return [Letter(key, status.value, str(status.label)) for key, status in LETTERS.items()]
+    return [Letter(status.letter, status.value, str(status.label)) for status in BUTTONS]
 
 
 def counts(rows: Iterable[RegisterRow]) -> dict[str, int]:

@@ -16,8 +16,10 @@ from attendance.services.reports import (
     at_risk,
     course_report,
     formula_sentence,
+    points_of,
     student_report,
 )
+from attendance.web.registers import BUTTONS
 from tests.conftest import MakeStudent
 
 DAY = dt.timedelta(days=1)
@@ -212,3 +214,14 @@ def test_query_count_does_not_grow(
         report = course_report(course, first_day=course.term.starts_on, last_day=course.term.ends_on)
         assert [str(row.student) for row in report.rows] == ["Ada", "Ben", "Cem"][:count]
     assert len(report.sessions) == count
+
+
+def test_every_mark_has_its_letter_its_button_and_what_it_counts(course: Course) -> None:
+    assert sorted(status.letter for status in Status) == ["A", "E", "L", "P"]
+    assert set(BUTTONS) == set(Status)
+    assert {status: points_of(course, status, final=True) for status in Status} == {
+        Status.PRESENT: 1,
+        Status.LATE: course.late_weight,
+        Status.EXCUSED: None,
+        Status.ABSENT: 0,
+    }
