@@ -52,8 +52,12 @@ def page(request: UserRequest) -> HttpResponse:
 @admin_page
 def privacy(request: UserRequest) -> HttpResponse:
     """What students are told; face features are off until it is published."""
-    latest = PolicyText.objects.first()
-    initial = {"photo_retention_days": 30, "template_retention_days": 400, "text": _suggestion()}
+    latest, school = PolicyText.objects.first(), school_settings()
+    initial: dict[str, object] = {
+        "photo_retention_days": school.photo_retention_days,
+        "template_retention_days": school.template_retention_days,
+        "text": _suggestion(),
+    }
     if latest is not None:
         initial |= {"text": latest.text, "lawful_basis": latest.lawful_basis}
     form = PolicyForm(request.POST or None, initial=initial)

@@ -1,6 +1,7 @@
 """Reports, privacy, audit log, queue and health."""
 
 import datetime as dt
+import re
 
 import pytest
 from django.test import Client
@@ -74,6 +75,13 @@ class TestPrivacy:
         school = SchoolSettings.objects.get()
         assert (school.face_features_on, school.photo_retention_days) == (True, 14)
         assert PolicyText.objects.get().text == "What we do."
+
+    def test_next_version_starts_from_the_times_in_force(self, office: Client) -> None:
+        form = {"text": "A.", "lawful_basis": "consent", "photo_retention_days": 14, "template_retention_days": 200}
+        office.post("/school/privacy/", form)
+        text = office.get("/school/privacy/").content.decode()
+        assert re.search(r'name="photo_retention_days" value="14"', text)
+        assert re.search(r'name="template_retention_days" value="200"', text)
 
     def test_empty_text_publishes_nothing(self, office: Client) -> None:
         form = {"text": " ", "lawful_basis": "x", "photo_retention_days": 14, "template_retention_days": 200}
