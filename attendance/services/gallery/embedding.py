@@ -69,9 +69,9 @@ def _let_stand_or_hold(selfie: Selfie, face: engine.Face, pipeline: engine.Pipel
 def _looks_like(selfie: Selfie, face: engine.Face, pipeline: engine.Pipeline) -> int | None:
     """Give the classmate whom the machine might take for this student.
 
-    Not from the threshold itself on: among the selfies of four classes of strangers the most alike pairs reach it (0.41
-    where it is 0.38), and each such pair would have to be asked about for ever. Pictures of one person, and twins, lie
-    far above.
+    Not from the threshold itself on: among the selfies of four classes of strangers the most alike pairs pass it (0.41
+    with SFace), and each such pair would have to be asked about for ever. Pictures of one person, and twins, lie far
+    above.
     """
     gallery = classmates_gallery(student_pk=selfie.student_id, model_id=pipeline.model_id)
     threshold = face_model.threshold_cosine(pipeline) + settings.UNCERTAIN_MARGIN_COSINE
