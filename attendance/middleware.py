@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from attendance.context import RequestContext, current_context, request_context
 
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
+ENROLMENT_TOKEN: Final = re.compile(r"/enrol/[^/\s?]+")
 Handler = Callable[[HttpRequest], HttpResponse]
 
 
@@ -55,9 +56,12 @@ class HeadersMiddleware:
 
 
 class ContextFilter(logging.Filter):
-    """Adds the request's id to each log line."""
+    """Adds the request's id to each log line, and takes the secret out of one-time links."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Keep every record, with its ``request_id``."""
+        """Keep every record, with its ``request_id`` and without a token that may still be used."""
         record.request_id = current_context().request_id
+        sentence = record.getMessage()
+        if ENROLMENT_TOKEN.search(sentence):
+            record.msg, record.args = ENROLMENT_TOKEN.sub("/enrol/[token]", sentence), None
         return True
