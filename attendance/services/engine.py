@@ -38,6 +38,9 @@ __all__ = ["Box", "Embedding", "Face", "Gallery", "Photo", "Pipeline", "Solution
 
 JPEG_QUALITY: Final = 92
 _CROP_MARGIN: Final = 1.3
+# A picture of 80 megapixels fills most of a gigabyte while it is read, and is a few kilobytes to send: eight at once,
+# one for each thread, would end the web process.
+_reading: Final = threading.Lock()
 _EARLIEST: Final = dt.datetime(1995, 1, 1, tzinfo=dt.UTC)
 
 
@@ -123,7 +126,7 @@ def read_photo(data: bytes) -> Photo:
         BadPhoto: it cannot be read, or declares more pixels than the limit.
         UnsupportedPhoto: a kind of file that is not accepted.
     """
-    with _as_refusals():
+    with _as_refusals(), _reading:
         image = images.decode(data, max_pixels=settings.MAX_PHOTO_MEGAPIXELS * 1_000_000)
         taken_at = _believable(images.taken_at(data))
         jpeg = images.encode_jpeg(image, quality=JPEG_QUALITY)
