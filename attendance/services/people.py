@@ -1,7 +1,5 @@
 """Accounts: who signs in, in which role, and which student an account belongs to."""
 
-from typing import Final
-
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -12,8 +10,6 @@ from attendance.models import Role, Student, User
 from attendance.services.audit import record_event
 from attendance.services.errors import InvalidValue, WrongState
 from attendance.services.names import clean_text
-
-FIELDS: Final = ("username", "name", "email", "role", "is_active")
 
 
 @transaction.atomic
@@ -74,7 +70,7 @@ def update_person(
         WrongState: nobody would be left to run the site.
     """
     locked = User.objects.select_for_update().get(pk=person.pk)
-    old: dict[str, object] = {"role": locked.role, "is_active": locked.is_active}
+    old = _rights(locked)
     _set(locked, username=username, name=name, email=email, role=role, is_active=is_active)
     if password:
         _set_password(locked, password)
@@ -83,7 +79,7 @@ def update_person(
     _join(locked, student)
     if not User.objects.filter(role=Role.ADMIN, is_active=True).exists():
         raise WrongState(_("Somebody must stay who runs the site: this is the last admin."))
-    _note("person.changed", locked, by=by, old=old)
+    _note("person.changed", locked, by=by, old=old, new_password=bool(password))
     return locked
 
 
@@ -116,12 +112,19 @@ def _join(person: User, student: Student | None) -> None:
         Student.objects.filter(pk=student.pk).update(user=person)
 
 
-def _note(action: str, person: User, *, by: User, old: dict[str, object] | None = None) -> None:
+def _rights(person: User) -> dict[str, object]:
+    student = Student.objects.filter(user=person).values_list("pk", flat=True).first()
+    return {"role": person.role, "is_active": person.is_active, "student": student}
+
+
+def _note(
+    action: str, person: User, *, by: User, old: dict[str, object] | None = None, new_password: bool = False
+) -> None:
     record_event(
         actor=by,
         action=action,
         object_type="user",
         object_id=person.pk,
         old=old,
-        new={"role": person.role, "is_active": person.is_active},
+        new=_rights(person) | ({"password": "changed"} if new_password else {}),
     )

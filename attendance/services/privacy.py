@@ -134,8 +134,11 @@ def retention() -> RetentionReport:
     return report
 
 
-def student_export(*, student: Student) -> dict[str, Any]:
-    """Give all that is kept about a student, without pictures of others and without vectors."""
+def student_export(*, student: Student, by: User) -> dict[str, Any]:
+    """Give all that is kept about a student, without pictures of others and without vectors; the export is logged."""
+    record_event(
+        actor=by, action="student.exported", object_type="student", object_id=student.pk, student_id=student.pk
+    )
     return {
         "student": {
             "name": student.name,

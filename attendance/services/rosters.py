@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from attendance.models import Course, Enrolment, Student, Term, User
 from attendance.services.audit import record_event
-from attendance.services.errors import BadDate, InvalidValue
+from attendance.services.errors import BadDate, InvalidValue, not_found
 from attendance.services.names import clean_text
 
 STUDENT_FIELDS: Final[tuple[str, ...]] = ("name", "sort_key", "preferred_name", "pronunciation", "school_id", "email")
@@ -46,21 +46,30 @@ def create_course(*, name: str, term: Term, by: User, teachers: Iterable[User] =
     course = Course()
     _set_course_fields(course, {"name": name, "term": term, **fields})
     course.teachers.set(teachers)
-    record_event(actor=by, action="course.created", object_type="course", object_id=course.pk, course_id=course.pk)
+    record_event(
+        actor=by,
+        action="course.created",
+        object_type="course",
+        object_id=course.pk,
+        course_id=course.pk,
+        new={"teachers": _teachers(course)},
+    )
     return course
 
 
 @transaction.atomic
 def update_course(*, course: Course, by: User, teachers: Iterable[User] | None = None, **fields: Any) -> Course:
-    """Change a course; a changed formula is in the log with its old and new values.
+    """Change a course; formula and teachers, who see its faces, are in the log with their old and new values.
 
     Raises:
         InvalidValue: a field that does not hold, or a course of that name and code in that term.
     """
-    old = _json_fields(course, fields)
+    old, new = _json_fields(course, fields), {}
     _set_course_fields(course, fields)
     if teachers is not None:
+        old["teachers"] = _teachers(course)
         course.teachers.set(teachers)
+        new["teachers"] = _teachers(course)
     record_event(
         actor=by,
         action="course.changed",
@@ -68,7 +77,7 @@ def update_course(*, course: Course, by: User, teachers: Iterable[User] | None =
         object_id=course.pk,
         course_id=course.pk,
         old=old,
-        new=_json_fields(course, fields),
+        new=_json_fields(course, fields) | new,
     )
     return course
 
@@ -123,7 +132,10 @@ def update_student(*, student: Student, by: User, **fields: Any) -> Student:
 
     Raises:
         InvalidValue: a field that does not hold, or a school id that somebody has.
+        NotFound: the student was erased; nobody gives them a name again.
     """
+    if Student.objects.select_for_update().filter(pk=student.pk).exclude(erased_at=None).exists():
+        raise not_found(_("student"))
     before = {name: getattr(student, name) for name in STUDENT_FIELDS}
     _set_student_fields(student, fields)
     changed = [name for name in STUDENT_FIELDS if getattr(student, name) != before[name]]
@@ -233,6 +245,10 @@ def _set_course_fields(course: Course, fields: dict[str, Any]) -> None:
     except ValidationError as error:
         raise InvalidValue(" ".join(error.messages)) from error
     course.save()
+
+
+def _teachers(course: Course) -> list[int]:
+    return sorted(course.teachers.values_list("pk", flat=True))
 
 
 def _json_fields(course: Course, fields: Iterable[str]) -> dict[str, Any]:

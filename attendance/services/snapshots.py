@@ -1,6 +1,7 @@
 """Class photos: taken in, shown, deleted, tried again."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
@@ -9,9 +10,11 @@ from attendance.models import ClassSession, DetectedFace, Snapshot, UploadKey, U
 from attendance.services import engine, evidence, files, queue
 from attendance.services.audit import record_event
 from attendance.services.engine import Photo
-from attendance.services.errors import KeyReused, WrongState, not_found
+from attendance.services.errors import InvalidValue, KeyReused, WrongState, not_found
 from attendance.services.marks import lock_open_session
 from attendance.services.uploads import read_upload
+
+LONGEST_KEY: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +41,12 @@ def add_snapshot(*, session: ClassSession, data: bytes, by: User, key: str | Non
 
     Raises:
         SessionClosed: the session's records are final.
+        InvalidValue: the key is longer than 128 characters.
         KeyReused: the key came with another picture before.
         BadPhoto, UnsupportedPhoto, PhotoTooLarge, DiskFull, QueueTooLong, UploadLimit: the picture cannot be taken.
     """
+    if key is not None and len(key) > LONGEST_KEY:
+        raise InvalidValue(_("An idempotency key may have %(n)d characters at most.") % {"n": LONGEST_KEY})
     with transaction.atomic():
         lock_open_session(session)
     known = _known(session, engine.sha256_of(data), by=by, key=key)

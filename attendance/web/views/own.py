@@ -96,5 +96,5 @@ def by_hand(request: UserRequest) -> HttpResponse:
 @require_GET
 def export(request: UserRequest) -> HttpResponse:
     """Everything that the school keeps about this student, as JSON."""
-    kept = privacy.student_export(student=_own_student(request))
+    kept = privacy.student_export(student=_own_student(request), by=request.user)
     return attachment(json.dumps(kept, indent=2, ensure_ascii=False, default=str), name="my-data.json")

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from attendance.models import (
     AttendanceRecord,
+    AuditEvent,
     ClassSession,
     DetectedFace,
     Enrolment,
@@ -23,7 +24,7 @@ from attendance.models import (
     User,
     WorkState,
 )
-from attendance.services import gallery, privacy, recognition, snapshots
+from attendance.services import gallery, privacy, recognition, rosters, snapshots
 from attendance.services.errors import NotFound
 from tests.fakes import class_photo, selfie_of
 
@@ -54,6 +55,13 @@ def test_erasure_leaves_the_marks_and_nothing_of_the_face(seen: Student, admin: 
     assert AttendanceRecord.objects.get().student == seen
     assert DetectedFace.objects.get().sealed_embedding is None
     assert [path.parent.name for path in stored_files(private_files)] == ["snapshots"]
+
+
+def test_erased_student_gets_no_name_again(seen: Student, admin: User) -> None:
+    privacy.erase_student(student=seen, by=admin)
+    with pytest.raises(NotFound):
+        rosters.update_student(student=seen, by=admin, name="Ada", email="ada@example.org")
+    assert Student.objects.get(pk=seen.pk).name == f"Erased student {seen.pk}"
 
 
 def test_name_can_be_kept(seen: Student, admin: User) -> None:
@@ -126,8 +134,10 @@ def test_retention_command_reports_each_count(seen: Student, capsys: pytest.Capt
     assert "links: 1" in capsys.readouterr().out.splitlines()
 
 
-def test_students_see_all_that_is_kept_about_them_and_no_vector(seen: Student) -> None:
-    kept = privacy.student_export(student=seen)
+def test_students_see_all_that_is_kept_about_them_and_no_vector(seen: Student, student_user: User) -> None:
+    kept = privacy.student_export(student=seen, by=student_user)
+    exported = AuditEvent.objects.get(action="student.exported")
+    assert (exported.actor_id, exported.student_id) == (student_user.pk, seen.pk)
     assert kept["student"]["name"] == "Ada"
     assert [row["status"] for row in kept["records"]] == ["PRESENT"]
     assert [row["verdict"] for row in kept["selfies"]] == ["ACCEPTED"]

@@ -30,6 +30,11 @@ class TestCourses:
         event = AuditEvent.objects.get(action="course.changed")
         assert (event.old, event.new) == ({"late_weight": "0.80"}, {"late_weight": "0.50"})
 
+    def test_who_may_see_a_course_is_in_the_log(self, course: Course, teacher: User, admin: User) -> None:
+        rosters.update_course(course=course, by=admin, teachers=[])
+        event = AuditEvent.objects.get(action="course.changed")
+        assert (event.old, event.new) == ({"teachers": [teacher.pk]}, {"teachers": []})
+
     @pytest.mark.parametrize("fields", [{"late_weight": Decimal("1.5")}, {"excused_counts": "MAYBE"}, {"name": ""}])
     def test_value_that_does_not_hold_is_refused(self, fields: dict[str, Any], course: Course, admin: User) -> None:
         with pytest.raises(InvalidValue):

@@ -27,6 +27,7 @@ from attendance.services import files, recognition, records, sessions, snapshots
 from attendance.services.errors import (
     BadPhoto,
     DiskFull,
+    InvalidValue,
     KeyReused,
     NotFound,
     PhotoTooLarge,
@@ -169,6 +170,12 @@ def test_same_photo_twice_is_one(class_session: ClassSession, teacher: User, jpe
     second = snapshots.add_snapshot(session=class_session, data=jpeg, by=teacher)
     assert (first.created, second.created, second.snapshot) == (True, False, first.snapshot)
     assert len(stored_files(private_files)) == 1
+
+
+def test_key_longer_than_its_column_is_refused(class_session: ClassSession, teacher: User) -> None:
+    with pytest.raises(InvalidValue):
+        snapshots.add_snapshot(session=class_session, data=class_photo("ada"), by=teacher, key="k" * 129)
+    assert not Snapshot.objects.exists()
 
 
 def test_same_key_gives_the_same_photo_and_refuses_another_body(
