@@ -67,6 +67,10 @@ class BackOffice(admin.AdminSite):
 back_office = BackOffice(name="admin")
 
 
+def _is_hidden(field: "models.Field[Any, Any]") -> bool:
+    return isinstance(field, models.BinaryField | models.FileField) or field.name in _NEVER_SHOWN
+
+
 class LookOnly(_ModelAdmin):
     """Rows to look at, without what must not be seen."""
 
@@ -75,16 +79,16 @@ class LookOnly(_ModelAdmin):
 
     def get_fields(self, request: HttpRequest, obj: models.Model | None = None) -> Any:
         """Give every field but sealed bytes, files and secrets."""
-        hidden = (models.BinaryField, models.FileField)
-        return [
-            field.name
-            for field in self.model._meta.fields
-            if not isinstance(field, hidden) and field.name not in _NEVER_SHOWN
-        ]
+        return [field.name for field in self.model._meta.fields if not _is_hidden(field)]
 
     def get_readonly_fields(self, request: HttpRequest, obj: models.Model | None = None) -> Any:
         """Nothing is a form."""
         return self.get_fields(request, obj)
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Refuse to filter by what is not shown: ``?password__startswith=a`` spells a hash out, letter by letter."""
+        hidden = {field.name for field in self.model._meta.fields if _is_hidden(field)}
+        return lookup.partition("__")[0] not in hidden and super().lookup_allowed(lookup, value, request)
 
     def has_view_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         """Let the site decide who is in."""
