@@ -17,6 +17,8 @@ from attendance.services.errors import BadRoster
 MAX_UNPACKED_BYTES: Final = 50 * 1024 * 1024
 MAX_PARTS: Final = 500
 MAX_COLUMNS: Final = 60
+LONGEST_CELL: Final = 32_767
+"""Excel's own limit; a cell of 40 MB, which zips to a few kilobytes, would keep a web thread busy for minutes."""
 
 if not openpyxl.DEFUSEDXML:
     raise ImportError("defusedxml must be installed beside openpyxl: workbooks come from strangers.")
@@ -63,4 +65,7 @@ def _text(value: Any) -> str:
         return ""
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
-    return str(value)
+    text = str(value)
+    if len(text) > LONGEST_CELL:
+        raise ValueError("A cell is longer than Excel's own cells can be.")
+    return text

@@ -1,7 +1,10 @@
 """One-tap marks, "rest present", undo and the history of a mark."""
 
+import re
+from typing import Final
+
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -19,9 +22,18 @@ from attendance.web.forms import MarkForm
 from attendance.web.registers import CLEAR, Conflict, conflict_of, register_context
 from attendance.web.views.sessions import load_session
 
+_ID: Final = re.compile(r"[0-9]{1,18}")
+
 
 def _load_student(request: UserRequest, pk: int) -> Student:
     return get_object_or_404(visible_students(request.user), pk=pk)
+
+
+def _number(text: str) -> int:
+    """Read an id from a form; what is none is nobody, and 5,000 digits are no error of ours."""
+    if not _ID.fullmatch(text):
+        raise Http404
+    return int(text)
 
 
 def _row_answer(
@@ -85,7 +97,7 @@ def undo(request: UserRequest, pk: int) -> HttpResponse:
     """Take back the last change by hand, of one student if one is named."""
     session = load_session(request, pk)
     named = request.POST.get("student", "")
-    student = _load_student(request, int(named)) if named.isdecimal() else None
+    student = _load_student(request, _number(named)) if named else None
     undone = records.undo(session=session, by=request.user, student=student)
     if undone is None:
         sentence = _("Nothing to undo.")

@@ -9,7 +9,7 @@ import xlsxwriter
 
 from attendance.services.errors import BadRoster
 from attendance.services.roster_files import MAX_ROWS, read_roster_file
-from attendance.services.spreadsheets import MAX_PARTS, MAX_UNPACKED_BYTES, xlsx_lines
+from attendance.services.spreadsheets import LONGEST_CELL, MAX_PARTS, MAX_UNPACKED_BYTES, xlsx_lines
 
 
 def workbook(*rows: Sequence[object], first_row: int = 0) -> bytes:
@@ -113,3 +113,14 @@ def test_workbook_that_cannot_be_trusted_is_refused(data: bytes, word: str) -> N
 def test_workbook_under_another_ending_is_refused(filename: str) -> None:
     with pytest.raises(BadRoster, match="kind of file"):
         read_roster_file(ROSTER, filename=filename)
+
+
+def test_cell_longer_than_excels_own_is_refused_before_it_is_looked_at() -> None:
+    cell = b'<c r="A2" t="inlineStr"><is><t>' + b"a" * (LONGEST_CELL + 1) + b"</t></is></c>"
+    sheet = (
+        b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+        b'<row r="1"><c r="A1" t="inlineStr"><is><t>name</t></is></c></row><row r="2">' + cell + b"</row>"
+        b"</sheetData></worksheet>"
+    )
+    with pytest.raises(BadRoster):
+        read_roster_file(repacked(workbook(["name"]), sheet1=sheet), filename="roster.xlsx")

@@ -99,6 +99,12 @@ class TestRestPresent:
         assert "2 marks taken back." in response.content.decode()
         assert not AttendanceRecord.objects.exists()
 
+    @pytest.mark.parametrize("named", ["9" * 5000, "9" * 30, "\u0663x", "-1"])
+    def test_undo_for_a_number_that_is_nobodys_is_not_found(
+        self, named: str, desk: Client, class_session: ClassSession
+    ) -> None:
+        assert desk.post(f"/sessions/{class_session.pk}/undo/", {"student": named}).status_code == 404
+
     def test_undo_of_nothing_says_so(self, desk: Client, class_session: ClassSession) -> None:
         response = desk.post(f"/sessions/{class_session.pk}/undo/", follow=True)
         assert "Nothing to undo." in response.content.decode()
