@@ -1,20 +1,24 @@
 """One round of the sweeper: whatever is overdue is called for again. The database row says what that is."""
 
 import logging
+from dataclasses import asdict
+from typing import Final
 
 from django.db import DatabaseError, connections
 
 from attendance import tasks
-from attendance.services import files, heartbeats, queue
+from attendance.services import files, heartbeats, privacy, queue
 
 _log = logging.getLogger(__name__)
+A_DAY_SECONDS: Final = 24 * 3600
 
 
-def sweep(*, collect_orphans: bool = True) -> int:
+def sweep(*, thorough: bool = True) -> int:
     """Fail what killed its workers, call for what is overdue, leave a sign of life.
 
     Args:
-        collect_orphans: also remove files without a row, which takes a look at every file.
+        thorough: also remove files without a row, which takes a look at every file, and once a day forget what has
+            been kept long enough.
 
     Returns:
         how many rows a worker was called for.
@@ -26,18 +30,25 @@ def sweep(*, collect_orphans: bool = True) -> int:
             queue.forget_call(work)
             break  # the broker is away: the next round tries again
         called += 1
-    if collect_orphans:
-        files.collect_orphans()
     heartbeats.beat(heartbeats.SWEEPER, detail={"called": called})
     if called:
         _log.info("called workers for %d overdue rows", called)
+    if thorough:
+        files.collect_orphans()
+        _forget_once_a_day()
     return called
 
 
-def sweep_safely(*, collect_orphans: bool) -> None:
+def sweep_safely(*, thorough: bool) -> None:
     """Sweep, and outlive a database that is being restarted."""
     try:
-        sweep(collect_orphans=collect_orphans)
+        sweep(thorough=thorough)
     except (DatabaseError, OSError) as error:
         _log.warning("a round of the sweeper broke (%s); the next one will do", type(error).__name__)
         connections.close_all()
+
+
+def _forget_once_a_day() -> None:
+    """Run the retention, unless some sweeper did within a day; two at once do no harm."""
+    if not heartbeats.alive(heartbeats.RETENTION, within_seconds=A_DAY_SECONDS).exists():
+        heartbeats.beat(heartbeats.RETENTION, detail=asdict(privacy.retention()))

@@ -74,7 +74,7 @@ class QueuedWork(models.Model):
 
 
 class Heartbeat(models.Model):
-    """The last sign of life of a worker or sweeper."""
+    """The last sign of life of a worker or sweeper, or the last retention."""
 
     name = models.CharField(max_length=200, primary_key=True)
     kind = models.CharField(max_length=20)

@@ -14,7 +14,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from attendance import sweeper, tasks, worker
 from attendance.celery import app
-from attendance.models import FaceModelChange, Heartbeat, Selfie, Snapshot, Student, WorkState
+from attendance.models import ClassSession, FaceModelChange, Heartbeat, Selfie, Snapshot, Student, WorkState
 from attendance.services import engine, gallery, heartbeats, model_change, queue
 from tests.fakes import selfie_of
 
@@ -150,7 +150,21 @@ class TestTasks:
 class TestSweeper:
     def test_round_calls_for_overdue_rows_and_beats(self, snapshot: Snapshot) -> None:
         assert (sweeper.sweep(), sweeper.sweep()) == (1, 0)
-        assert Heartbeat.objects.get().kind == heartbeats.SWEEPER
+        assert heartbeats.alive(heartbeats.SWEEPER, within_seconds=60).count() == 1
+
+    def test_forgets_once_a_day_what_was_kept_long_enough(self, snapshot: Snapshot, today: dt.date) -> None:
+        ClassSession.objects.update(held_on=today - dt.timedelta(days=31))
+        sweeper.sweep(thorough=False)
+        assert Snapshot.objects.exclude(image="").count() == 1
+        sweeper.sweep()
+        assert Snapshot.objects.exclude(image="").count() == 0
+        assert Heartbeat.objects.get(kind=heartbeats.RETENTION).detail["photos"] == 1
+        Snapshot.objects.update(image="snapshots/again.jpg")
+        sweeper.sweep()
+        assert Snapshot.objects.exclude(image="").count() == 1
+        Heartbeat.objects.update(at=timezone.now() - dt.timedelta(hours=25))
+        sweeper.sweep()
+        assert Snapshot.objects.exclude(image="").count() == 0
 
     def test_row_is_called_for_again_when_the_broker_is_back(
         self, snapshot: Snapshot, broker: Callable[[str], None]

@@ -1,4 +1,4 @@
-"""`manage.py retention`: the nightly forgetting."""
+"""`manage.py retention`: the daily forgetting, now."""
 
 from dataclasses import asdict
 from typing import Any
@@ -11,7 +11,7 @@ from attendance.services import privacy
 class Command(BaseCommand):
     """Deletes what has been kept long enough, and says how much that was."""
 
-    help = "Delete class photos, face templates and links that have been kept long enough. Run it every night."
+    help = "Delete photos, face templates and links that have been kept long enough, as the sweeper does once a day."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Forget and report."""

@@ -12,13 +12,16 @@ from django.core.management.base import BaseCommand
 
 from attendance import sweeper
 
-ROUNDS_PER_COLLECTION: Final = 60
+ROUNDS_PER_THOROUGH_ONE: Final = 60
 
 
 class Command(BaseCommand):
     """Calls workers again for what is overdue, for ever; several copies may run."""
 
-    help = "Call workers again for work whose call was lost, fail what killed its workers, collect orphan files."
+    help = (
+        "Call workers again for work whose call was lost, fail what killed its workers, collect orphan files, and once "
+        "a day forget what has been kept long enough."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add ``--once``."""
@@ -37,6 +40,6 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, ask_to_stop)
         for turn in itertools.count():
-            sweeper.sweep_safely(collect_orphans=turn % ROUNDS_PER_COLLECTION == 0)
+            sweeper.sweep_safely(thorough=turn % ROUNDS_PER_THOROUGH_ONE == 0)
             if stop.wait(settings.SWEEP_SECONDS):
                 return
