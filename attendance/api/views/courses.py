@@ -89,4 +89,5 @@ class ReadinessView(ApiView):
     def get(self, request: Request, pk: int) -> Response:
         """Tell how many of the roster can be recognised, and who is missing."""
         day = self.asked.get("day", timezone.localdate())
-        return Response(ReadinessSerializer(gallery.readiness(load_course(request, pk), day=day)).data)
+        rows = gallery.roster_rows(load_course(request, pk), day=day)
+        return Response(ReadinessSerializer(gallery.readiness(rows, day=day)).data)

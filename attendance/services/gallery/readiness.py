@@ -1,6 +1,7 @@
 """Who of a class can be recognised on a day, and what the others lack."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db.models import Exists, OuterRef, QuerySet
@@ -84,9 +85,13 @@ def roster_rows(course: Course, *, day: dt.date) -> list[RosterRow]:
     ]
 
 
-def readiness(course: Course, *, day: dt.date) -> Readiness:
-    """Count who of a roster can be recognised on a day."""
-    rows = roster_rows(course, day=day)
+def readiness(rows: Sequence[RosterRow], *, day: dt.date) -> Readiness:
+    """Count who of a roster can be recognised.
+
+    Args:
+        rows: from ``roster_rows``.
+        day: theirs.
+    """
     return Readiness(
         day=day,
         enrolled=len(rows),

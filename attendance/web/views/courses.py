@@ -43,10 +43,11 @@ def page(request: UserRequest, pk: int) -> HttpResponse:
     course = load_course(request, pk)
     day = timezone.localdate()
     meetings = visible_sessions(request.user).filter(course=course)
+    rows = gallery.roster_rows(course, day=day)
     context = {
         "course": course,
-        "readiness": gallery.readiness(course, day=day),
-        "rows": gallery.roster_rows(course, day=day),
+        "readiness": gallery.readiness(rows, day=day),
+        "rows": rows,
         "page": Paginator(meetings, SESSIONS_A_PAGE).get_page(request.GET.get("page")),
         "may_administer": may_administer(request.user),
     }

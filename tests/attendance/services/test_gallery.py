@@ -281,7 +281,7 @@ class TestReadiness:
         recognisable("ada")
         ben, cem = make_student("ben"), make_student("cem")
         gallery.set_by_hand_only(student=cem, on=True, by=teacher)
-        ready = gallery.readiness(course, day=today)
+        ready = gallery.readiness(gallery.roster_rows(course, day=today), day=today)
         assert (ready.enrolled, ready.recognisable, ready.by_hand, ready.held) == (3, 1, 1, 0)
         assert ready.missing == [ben]
 
