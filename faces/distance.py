@@ -95,8 +95,3 @@ def cosine_distance(similarity: float) -> float:
 def l2_distance(similarity: float) -> float:
     """Turn the cosine similarity of unit vectors into their L2 distance: ``l2**2 == 2 * cosine_distance``."""
     return float(np.sqrt(max(0.0, 2.0 * cosine_distance(similarity))))
-
-
-def similarity_from_l2(distance: float) -> float:
-    """Turn the L2 distance of unit vectors, range [0, 2], into their cosine similarity."""
-    return 1.0 - distance**2 / 2.0

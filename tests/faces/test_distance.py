@@ -9,7 +9,6 @@ from faces.distance import (
     cosine_similarities,
     cosine_similarity,
     l2_distance,
-    similarity_from_l2,
     unit_rows,
 )
 
@@ -36,7 +35,6 @@ def test_squared_l2_is_twice_the_cosine_distance(seed: int) -> None:
     measured = float(np.linalg.norm(a.astype(float) - b.astype(float)))
     assert l2_distance(similarity) == pytest.approx(measured, abs=1e-3)
     assert l2_distance(similarity) ** 2 == pytest.approx(2 * cosine_distance(similarity), abs=1e-9)
-    assert similarity_from_l2(l2_distance(similarity)) == pytest.approx(similarity, abs=1e-9)
 
 
 def test_no_faces_compare_to_nothing() -> None:
