@@ -8,6 +8,7 @@ from deepface.models.Detector import FacialAreaRegion
 from deepface.modules import detection as deepface_detection
 from deepface.modules import modeling, representation
 
+from faces import models
 from faces.errors import UnknownModel, WeightsError
 from faces.models import batches
 from faces.models.deepface_models import (
@@ -165,3 +166,7 @@ def test_the_size_of_a_batch_does_not_change_a_face(monkeypatch: pytest.MonkeyPa
 def test_a_dark_crop_is_scaled_like_any_other() -> None:
     dark = np.ones((20, 20, 3), dtype=np.uint8)
     assert prepare(dark, (20, 20)).max() == pytest.approx(1 / 255)
+
+
+def test_names_that_are_offered_are_those_that_can_be_built() -> None:
+    assert set(models._DEEPFACE_RECOGNISERS) == {one.deepface_name for one in RECOGNISERS.values()}
