@@ -9,7 +9,7 @@ from celery import shared_task
 from django.db import transaction
 
 from attendance.models import FaceModelChange, QueuedWork, Selfie, Snapshot
-from attendance.services import gallery, heartbeats, model_change, queue, recognition
+from attendance.services import enrolling, heartbeats, model_change, queue, recognition
 from attendance.services.errors import EngineNotReady
 
 _log = logging.getLogger(__name__)
@@ -26,8 +26,8 @@ def recognise_snapshot(pk: int) -> None:
 
 @shared_task(name="attendance.process_selfie")
 def process_selfie(pk: int) -> None:
-    """Embed a selfie."""
-    _work(gallery.process_selfie, pk)
+    """Embed a selfie, and find its student in the open sessions."""
+    _work(enrolling.enrol, pk)
 
 
 @shared_task(name="attendance.change_face_model")

@@ -12,7 +12,7 @@ import requests
 from tests.stack import Stack, wait_until
 from tests.story.class_photos import ClassPhotos
 from tests.story.client import TIMEOUT
-from tests.story.test_over_pages import PASSWORD, make_school
+from tests.story.test_over_pages import COLUMNS, PASSWORD, make_school
 
 pytestmark = [pytest.mark.real_faces, pytest.mark.timeout(1200)]
 
@@ -36,6 +36,12 @@ class Program:
         """The register: name to status and source."""
         rows = self.ask("get", f"sessions/{session}/records/?page_size=500")["results"]
         return {row["student"]["name"]: (row["status"], row["source"]) for row in rows}
+
+    def report(self, course: int) -> dict[str, str]:
+        """The report's CSV after one session: name to the column that counts it."""
+        answer = self.http.get(f"{self.url}courses/{course}/report.csv", timeout=TIMEOUT)
+        rows = csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig")))
+        return {row["Name"]: next(name for name in COLUMNS.values() if row[name] == "1") for row in rows}
 
 
 def enrol(program: Program, course: int, photos: ClassPhotos) -> dict[str, int]:

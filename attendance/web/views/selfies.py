@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET, require_POST
 from attendance import tasks
 from attendance.models import Selfie, WorkState
 from attendance.permissions import visible_selfies, visible_students
-from attendance.services import gallery
+from attendance.services import enrolling, gallery
 from attendance.web.answers import UserRequest
 from attendance.web.decorators import person_page, teacher_page
 from attendance.web.downloads import picture
@@ -74,7 +74,7 @@ def image(request: UserRequest, pk: int) -> HttpResponse:
 def review(request: UserRequest, pk: int) -> HttpResponse:
     """Accept a held selfie, or refuse it."""
     accept = SwitchForm(request.POST).is_on()
-    gallery.review_held_selfie(selfie=_load_selfie(request, pk), accept=accept, by=request.user)
+    enrolling.review_held_selfie(selfie=_load_selfie(request, pk), accept=accept, by=request.user)
     messages.success(request, _("Accepted.") if accept else _("Refused: the student is asked for another one."))
     return redirect("selfies-held")
 
