@@ -57,6 +57,13 @@ def enrol(program: Program, course: int, photos: ClassPhotos) -> dict[str, int]:
     return students
 
 
+def open_session(program: Program, course: int) -> int:
+    """Open a session that begins now; gives its id."""
+    now = dt.datetime.now(dt.UTC).replace(microsecond=0)
+    hours = {"starts_at": now.isoformat(), "ends_at": (now + dt.timedelta(minutes=45)).isoformat()}
+    return int(program.ask("post", f"courses/{course}/sessions/", json=hours, status=201)["id"])
+
+
 def upload(program: Program, session: int, data: bytes, key: str) -> str:
     """Send a photo twice under one key, as after a lost connection; wait until it is done; gives its id."""
     sent = [
@@ -93,9 +100,7 @@ def test_a_class_of_forty_through_the_api_alone(tmp_path: Path) -> None:
 
         wait_until(ready, seconds=240, what="all 40 can be recognised", every=1)
 
-        now = dt.datetime.now(dt.UTC).replace(microsecond=0)
-        hours = {"starts_at": now.isoformat(), "ends_at": (now + dt.timedelta(minutes=45)).isoformat()}
-        session = program.ask("post", f"courses/{course}/sessions/", json=hours, status=201)["id"]
+        session = open_session(program, course)
         photo = upload(program, session, photos.photo("photo-1.jpg"), key="first-photo")
         present = photos.present["photo-1.jpg"]
         seen = {name for name, (status, _) in program.marks(session).items() if status in {"PRESENT", "LATE"}}
