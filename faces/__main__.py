@@ -15,11 +15,11 @@ from faces.cluster import cluster
 from faces.distance import cosine_distance, l2_distance
 from faces.drawing import draw_faces
 from faces.errors import FaceError, NoFace, SeveralFaces
-from faces.evaluate.engine import Engine, stack
+from faces.evaluate.engine import stack
 from faces.images import load
 from faces.match import Gallery, candidates, identify, verify
 from faces.models import build_pipeline
-from faces.types import Box, Face, RGBImage
+from faces.types import Box, Engine, Face, RGBImage
 
 _PICTURES: Final = {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif"}
 

@@ -153,3 +153,30 @@ class Embedder(Protocol):
             float32 (n, d), rows of unit L2 norm, in the order of the detections.
         """
         ...
+
+
+class Engine(Protocol):
+    """Finds and embeds faces: the pipeline of this package, or another engine to compare it with."""
+
+    @property
+    def model_id(self) -> str:
+        """The recipe that makes the embeddings."""
+        ...
+
+    @property
+    def detector_id(self) -> str:
+        """The detector's name and version."""
+        ...
+
+    @property
+    def threshold_cosine(self) -> float:
+        """The engine's own threshold, range [-1, 1]."""
+        ...
+
+    def find_faces(self, image: RGBImage) -> list[Face]:
+        """Find and embed every face of a photo."""
+        ...
+
+    def embed_selfie(self, image: RGBImage) -> Face:
+        """Embed the one face of a selfie, or refuse it."""
+        ...

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 from django.conf import settings
@@ -32,7 +32,8 @@ from faces.errors import (
     UnsupportedImage,
     WeightsError,
 )
-from faces.types import Box, Embedding, Face, RGBImage
+from faces.types import Box, Embedding, Face
+from faces.types import Engine as Pipeline
 
 __all__ = ["Box", "Embedding", "Face", "Gallery", "Photo", "Pipeline", "Solution"]
 
@@ -42,33 +43,6 @@ _CROP_MARGIN: Final = 1.3
 # one for each thread, would end the web process.
 _reading: Final = threading.Lock()
 _EARLIEST: Final = dt.datetime(1995, 1, 1, tzinfo=dt.UTC)
-
-
-class Pipeline(Protocol):
-    """What a worker needs of a face engine."""
-
-    @property
-    def model_id(self) -> str:
-        """Names the recipe of the embeddings."""
-        ...
-
-    @property
-    def detector_id(self) -> str:
-        """Names the detector."""
-        ...
-
-    @property
-    def threshold_cosine(self) -> float:
-        """Calibrated threshold of open-set identification."""
-        ...
-
-    def find_faces(self, image: RGBImage) -> Sequence[Face]:
-        """Find and embed all faces of a class photo."""
-        ...
-
-    def embed_selfie(self, image: RGBImage) -> Face:
-        """Embed the one face of a selfie, or say why it cannot be used."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,12 @@ from faces import weights
 from faces.errors import FaceError
 from faces.evaluate.classes import evaluate_classes
 from faces.evaluate.detection import evaluate_detection
-from faces.evaluate.engine import Engine
 from faces.evaluate.groups import evaluate_groups
 from faces.evaluate.pairs import evaluate_pairs
 from faces.evaluate.threshold import evaluate_threshold
 from faces.models import build_pipeline
 from faces.models.plain_deepface import PlainDeepFace
+from faces.types import Engine
 
 _EPILOG = """examples:
   python -m faces.evaluate classes ../shared/data/class_photos

@@ -9,10 +9,10 @@ from typing import Any
 from tqdm import tqdm
 
 from faces.errors import FaceError
-from faces.evaluate.engine import Engine, enrol, gallery, read_truth, stack
+from faces.evaluate.engine import enrol, gallery, read_truth, stack
 from faces.evaluate.trials import Trial, tally
 from faces.images import load
-from faces.types import Face
+from faces.types import Engine, Face
 
 
 @dataclass(frozen=True, slots=True, eq=False)

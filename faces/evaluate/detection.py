@@ -8,10 +8,10 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from tqdm import tqdm
 
-from faces.evaluate.engine import Engine, read_truth
+from faces.evaluate.engine import read_truth
 from faces.evaluate.trials import share
 from faces.images import load
-from faces.types import Box
+from faces.types import Box, Engine
 
 MIN_IOU: Final = 0.4
 SMALL_PX: Final = 16

@@ -1,42 +1,15 @@
-"""What an evaluation needs of an engine, and how it enrols a portrait."""
+"""How an evaluation reads its truth and enrols a portrait."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from faces.errors import FaceError, NoFace
 from faces.match import Gallery
-from faces.types import Embeddings, Face, RGBImage
-
-
-class Engine(Protocol):
-    """Finds and embeds faces: the pipeline of this package, or another engine to compare it with."""
-
-    @property
-    def model_id(self) -> str:
-        """The recipe that makes the embeddings."""
-        ...
-
-    @property
-    def detector_id(self) -> str:
-        """The detector's name and version."""
-        ...
-
-    @property
-    def threshold_cosine(self) -> float:
-        """The engine's own threshold, range [-1, 1]."""
-        ...
-
-    def find_faces(self, image: RGBImage) -> list[Face]:
-        """Find and embed every face of a photo."""
-        ...
-
-    def embed_selfie(self, image: RGBImage) -> Face:
-        """Embed the one face of a selfie, or refuse it."""
-        ...
+from faces.types import Embeddings, Engine, Face, RGBImage
 
 
 def read_truth(folder: Path) -> Any:

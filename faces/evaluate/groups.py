@@ -5,10 +5,10 @@ from typing import Any
 
 from tqdm import tqdm
 
-from faces.evaluate.engine import Engine, enrol, gallery, read_truth, stack
+from faces.evaluate.engine import enrol, gallery, read_truth, stack
 from faces.evaluate.trials import Trial, tally
 from faces.images import load
-from faces.types import Embeddings, Face
+from faces.types import Embeddings, Engine, Face
 
 
 def embed_groups(engine: Engine, path: Path) -> list[list[Trial]]:

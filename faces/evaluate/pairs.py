@@ -10,10 +10,10 @@ from tqdm import tqdm
 
 from faces.distance import cosine_similarity
 from faces.errors import FaceError
-from faces.evaluate.engine import Engine, subject
+from faces.evaluate.engine import subject
 from faces.evaluate.metrics import fold_accuracy, val_table
 from faces.images import load
-from faces.types import Embedding
+from faces.types import Embedding, Engine
 
 _FARS: Final = ("0.001", "0.01")
 _FOLDS_OF_ONE_LIST: Final = 10

@@ -9,9 +9,10 @@ import numpy as np
 
 from faces.errors import FaceError
 from faces.evaluate.classes import embed_classes
-from faces.evaluate.engine import Engine, read_truth
+from faces.evaluate.engine import read_truth
 from faces.evaluate.groups import embed_groups
 from faces.evaluate.trials import Trial, tally
+from faces.types import Engine
 
 
 @dataclass(frozen=True, slots=True)
