@@ -87,7 +87,7 @@ def _kind(face: DetectedFace) -> str:
 
 def _word(face: DetectedFace, kind: str) -> str:
     if kind == "confirmed":
-        return _("confirmed by you")
+        return _("confirmed by hand")
     if kind == "dismissed":
         return str(DetectedFace.Decision(face.decision).label)
     if kind == "uncertain":

@@ -38,7 +38,7 @@ def test_naming_a_face_marks_that_student_by_hand(desk: Client, stranger: Detect
     record = AttendanceRecord.objects.get(student=zoe)
     assert (record.status, record.source, record.face) == (Status.PRESENT, Source.MANUAL, stranger)
     assert response["HX-Trigger-After-Settle"] == "faces-decided"
-    assert "confirmed by you" in response.content.decode()
+    assert "confirmed by hand" in response.content.decode()
 
 
 def test_one_tap_on_a_candidate_is_enough(desk: Client, world: World) -> None:
