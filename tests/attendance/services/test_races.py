@@ -1,15 +1,16 @@
 """Two at once, really at once: threads with a connection each, on a database with row locks."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, Event
 
 import pytest
 from django.db import connection, connections, transaction
 
-from attendance.models import AttendanceRecord, AuditEvent, ClassSession, Course, Student, User
-from attendance.services import records, sessions
-from attendance.services.errors import RecordChanged, ServiceError, SessionClosed
+from attendance.models import AttendanceRecord, AuditEvent, ClassSession, Course, Role, Student, User
+from attendance.services import people, records, sessions
+from attendance.services.errors import RecordChanged, ServiceError, SessionClosed, WrongState
 from attendance.services.marks import lock_session
 from attendance.services.records import Evidence
 from tests.attendance.services.builders import face_in
@@ -117,3 +118,25 @@ def test_two_taps_on_take_attendance_open_one_session(course: Course, teacher: U
         lambda: sessions.session_for_today(course=course, by=admin),
     )
     assert answers[0] == answers[1] == ClassSession.objects.get()
+
+
+def test_two_admins_who_switch_each_other_off_leave_one(admin: User) -> None:
+    second = User.objects.create_user(username="second", role=Role.ADMIN, name="Second")
+    done = Event()
+
+    def switch_off(person: User, by: User) -> User:
+        name = person.username
+        return people.update_person(person=person, username=name, name=name, role=Role.ADMIN, is_active=False, by=by)
+
+    def first() -> None:
+        with transaction.atomic():
+            switch_off(second, admin)
+            done.set()
+            time.sleep(0.5)  # the other one decides while this is not committed
+
+    def other() -> None:
+        done.wait()
+        switch_off(admin, second)
+
+    assert refusals(at_once(first, other)) == [WrongState]
+    assert User.objects.get(is_active=True) == admin
