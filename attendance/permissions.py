@@ -2,7 +2,8 @@
 
 import datetime as dt
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from attendance.models import ClassSession, Course, DetectedFace, Enrolment, Selfie, Snapshot, Student, User
 
@@ -49,8 +50,14 @@ def visible_students(user: User, *, day: dt.date | None = None) -> QuerySet[Stud
 
 
 def visible_selfies(user: User) -> QuerySet[Selfie]:
-    """Selfies of the visible students."""
-    return Selfie.objects.filter(student__in=visible_students(user))
+    """Selfies of the visible students; a teacher's right to look ends with the enrolment, and with the term."""
+    if user.is_admin or not user.is_teacher:
+        return Selfie.objects.filter(student__in=visible_students(user))
+    today = timezone.localdate()
+    still_taught = Enrolment.objects.filter(
+        Q(ends_on=None) | Q(ends_on__gte=today), course__teachers=user, course__term__ends_on__gte=today
+    )
+    return Selfie.objects.filter(student__in=still_taught.values("student"))
 
 
 def may_administer(user: User) -> bool:

@@ -38,7 +38,8 @@ class SFaceEmbedder:
 
     Attributes:
         dimensions: length of an embedding.
-        threshold_cosine: no absent student was marked from it on in the class photos of ``docs/recognition.md``.
+        threshold_cosine: from it on nobody absent was marked in the class, far and group photos of
+            ``docs/recognition.md``.
     """
 
     dimensions = DIMENSIONS
@@ -54,7 +55,7 @@ class SFaceEmbedder:
             WeightsError: the file is not SFace.
         """
         self.model_id = "sface-2021dec-112-flip-v2" if flip else "sface-2021dec-112-v2"
-        self.threshold_cosine = 0.35
+        self.threshold_cosine = 0.355
         share_gpu_memory()
         self._run = compiled(build_network(weights), flip=flip)
 

@@ -89,3 +89,21 @@ def test_student_who_left_is_seen_without_a_day_and_not_on_a_later_one(
 def test_role_says_what_one_may_do(who: str, administers: bool, teaches: bool, request: pytest.FixtureRequest) -> None:
     user = request.getfixturevalue(who)
     assert (may_administer(user), may_teach(user)) == (administers, teaches)
+
+
+def test_right_to_look_at_a_selfie_ends_with_the_enrolment(
+    everything: ClassSession, student: Student, teacher: User, today: dt.date
+) -> None:
+    Enrolment.objects.filter(student=student).update(starts_on=today - 5 * DAY, ends_on=today)
+    assert visible_selfies(teacher).count() == 1
+    Enrolment.objects.filter(student=student).update(ends_on=today - DAY)
+    assert visible_selfies(teacher).count() == 0
+    assert list(visible_students(teacher)) == [student], "the past marks stay theirs to see"
+
+
+def test_right_to_look_at_a_selfie_ends_with_the_term(
+    everything: ClassSession, course: Course, teacher: User, today: dt.date
+) -> None:
+    course.term.starts_on, course.term.ends_on = today - 90 * DAY, today - DAY
+    course.term.save()
+    assert visible_selfies(teacher).count() == 0
