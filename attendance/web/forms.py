@@ -38,8 +38,8 @@ class ServiceFormMixin(forms.BaseForm):
         return 400 if self.is_bound and self.errors else 200
 
 
-def read_file(file: "UploadedFile[bytes]") -> bytes:
-    """Read an uploaded picture, refusing by its size before a byte is read.
+def check_size(file: "UploadedFile[bytes]") -> None:
+    """Refuse a picture by its size, before a byte of it is read.
 
     Raises:
         PhotoTooLarge: more bytes than the limit.
@@ -47,6 +47,15 @@ def read_file(file: "UploadedFile[bytes]") -> bytes:
     limit_mb: int = settings.MAX_PHOTO_MB
     if (file.size or 0) > limit_mb * 1_000_000:
         raise PhotoTooLarge(_("A photo may have %(n)d MB at most.") % {"n": limit_mb})
+
+
+def read_file(file: "UploadedFile[bytes]") -> bytes:
+    """Read an uploaded picture.
+
+    Raises:
+        PhotoTooLarge: more bytes than the limit.
+    """
+    check_size(file)
     data: bytes = file.read()
     return data
 
@@ -73,8 +82,8 @@ class UploadForm(forms.Form):
 
     photos = ManyFilesField(allow_empty_file=True)
 
-    def bytes_of_photos(self) -> list[bytes]:
-        """Give the bytes of each photo.
+    def checked_photos(self) -> "list[UploadedFile[bytes]]":
+        """Give the files, not read yet: twenty at once would be half a gigabyte.
 
         Raises:
             BadPhoto: no file at all.
@@ -90,7 +99,9 @@ class UploadForm(forms.Form):
                 _("At most %(most)d photos in one go; send the rest after them.")
                 % {"most": settings.MAX_PHOTOS_PER_UPLOAD}
             )
-        return [read_file(file) for file in files]
+        for file in files:
+            check_size(file)
+        return files
 
 
 class SelfieForm(forms.Form):

@@ -16,7 +16,7 @@ from attendance.web.answers import UserRequest, go_back, wants_json
 from attendance.web.decorators import teacher_page
 from attendance.web.downloads import attachment
 from attendance.web.faceviews import photo_views
-from attendance.web.forms import FinaliseForm, SessionForm, UploadForm
+from attendance.web.forms import FinaliseForm, SessionForm, UploadForm, read_file
 from attendance.web.registers import register_context
 
 
@@ -103,11 +103,12 @@ def register(request: UserRequest, pk: int) -> HttpResponse:
 def upload(request: UserRequest, pk: int) -> HttpResponse:
     """Take one or more photos; each is queued for a worker."""
     session = load_session(request, pk)
-    form = UploadForm(request.POST, request.FILES)
-    key = request.headers.get("Idempotency-Key")
+    files = UploadForm(request.POST, request.FILES).checked_photos()
+    # A key names one photo; several in one form are told apart by their bytes alone.
+    key = request.headers.get("Idempotency-Key") if len(files) == 1 else None
     created = []
-    for data in form.bytes_of_photos():
-        added = snapshots.add_snapshot(session=session, data=data, by=request.user, key=key)
+    for file in files:
+        added = snapshots.add_snapshot(session=session, data=read_file(file), by=request.user, key=key)
         tasks.wake(added.snapshot)
         created.append(added.created)
     if wants_json(request):

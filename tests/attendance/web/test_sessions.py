@@ -95,6 +95,12 @@ class TestUpload:
         assert response["Location"] == f"/sessions/{class_session.pk}/"
         assert Snapshot.objects.count() == 3
 
+    def test_a_key_with_several_photos_names_none_of_them(self, desk: Client, address: str) -> None:
+        photos = [file(class_photo("ada", seed=seed)) for seed in range(2)]
+        response = desk.post(address, {"photos": photos}, headers=JSON | {"Idempotency-Key": "several-at-once"})
+        assert response.json() == {"created": [True, True]}
+        assert Snapshot.objects.count() == 2
+
     @pytest.mark.parametrize(
         ("data", "status"), [(b"", 400), (b"hello", 400), (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 415)]
     )
