@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.browser import chrome
+
+# What is expected does come at once; on two cores that a worker, a server and a browser share, at once takes longer.
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="session")
