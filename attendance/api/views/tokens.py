@@ -61,7 +61,7 @@ class TokenView(ApiView):
         user = authenticate(inner, username=values["username"], password=values["password"])
         if getattr(inner, "axes_locked_out", False):
             # Answered here as a problem, so that the middleware has no page to put in its place.
-            inner.axes_locked_out = False  # type: ignore[attr-defined]
+            inner.axes_locked_out = False  # type: ignore[attr-defined]  # axes puts it there
             raise Throttled(settings.AXES_COOLOFF_TIME * 3600, "Too many wrong passwords.")
         if user is None:
             raise AuthenticationFailed("Wrong user name or password.")

@@ -1,9 +1,7 @@
-"""Clients that hold tokens, and a course with one of everything."""
+"""Clients that hold tokens, and more rows for their lists."""
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
 from django.core.cache import cache
@@ -14,13 +12,11 @@ from attendance.models import (
     ClassSession,
     Course,
     DetectedFace,
-    PolicyText,
-    Selfie,
-    Snapshot,
     Student,
     User,
 )
-from attendance.services import gallery, recognition, records, snapshots
+from attendance.services import gallery, records, snapshots
+from tests.attendance.conftest import World
 from tests.conftest import MakeStudent
 from tests.fakes import class_photo, selfie_of
 
@@ -56,56 +52,6 @@ def nobody(db: None) -> APIClient:
 def api(client_of: ClientOf, teacher: User) -> APIClient:
     """Tess's own client."""
     return client_of(teacher)
-
-
-@pytest.fixture
-def enrolled(student: Student, policy: PolicyText, teacher: User) -> Selfie:
-    """Ada's selfie, looked at and accepted."""
-    gallery.give_consent(student=student, by=teacher)
-    selfie = gallery.add_selfie(student=student, data=selfie_of("ada"), by=teacher)
-    gallery.process_selfie(selfie.pk)
-    selfie.refresh_from_db()
-    return selfie
-
-
-@pytest.fixture
-def photo(enrolled: Selfie, class_session: ClassSession, teacher: User) -> Snapshot:
-    """A photo of Ada and of a stranger, looked at."""
-    added = snapshots.add_snapshot(session=class_session, data=class_photo("ada", "zoe"), by=teacher)
-    recognition.recognise(added.snapshot.pk)
-    added.snapshot.refresh_from_db()
-    return added.snapshot
-
-
-@dataclass(frozen=True)
-class World:
-    """One of everything that Tess may see and Otto may not."""
-
-    course: Course
-    session: ClassSession
-    photo: Snapshot
-    face: DetectedFace
-    student: Student
-    selfie: Selfie
-
-    def fill(self, path: str) -> str:
-        """Put this world's ids into a path of the schema."""
-        noun = path.split("/")[3]
-        ids: dict[str, Any] = {
-            "courses": self.course.pk,
-            "sessions": self.session.pk,
-            "faces": self.face.pk,
-            "students": self.student.pk,
-            "selfies": self.selfie.pk,
-        }
-        filled = path.replace("{id}", str(ids.get(noun, ""))).replace("{public_id}", str(self.photo.public_id))
-        return filled.replace("{student_pk}", str(self.student.pk))
-
-
-@pytest.fixture
-def world(course: Course, class_session: ClassSession, photo: Snapshot, student: Student, enrolled: Selfie) -> World:
-    face = DetectedFace.objects.filter(snapshot=photo, student=student).get()
-    return World(course, class_session, photo, face, student, enrolled)
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ import pytest
 from rest_framework.test import APIClient
 
 from attendance.models import AttendanceRecord, AuditEvent, Course, Snapshot, User
-from tests.attendance.api.conftest import ClientOf, World
+from tests.attendance.api.conftest import ClientOf
 from tests.attendance.api.operations import OPERATIONS, SCHEMA, named
+from tests.attendance.conftest import World
 from tests.conftest import MakeStudent
 
 OPEN_TO_ALL = {"log_in"}

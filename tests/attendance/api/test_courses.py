@@ -12,7 +12,8 @@ from rest_framework.test import APIClient
 
 from attendance.models import AttendanceRecord, AuditEvent, ClassSession, Course, Student, Term, User
 from attendance.services import records
-from tests.attendance.api.conftest import ClientOf, World
+from tests.attendance.api.conftest import ClientOf
+from tests.attendance.conftest import World
 from tests.conftest import MakeStudent
 
 

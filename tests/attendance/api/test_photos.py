@@ -10,7 +10,8 @@ from rest_framework.test import APIClient
 
 from attendance.models import AttendanceRecord, AuditEvent, ClassSession, DetectedFace, Snapshot, User
 from attendance.services import recognition
-from tests.attendance.api.conftest import ClientOf, World
+from tests.attendance.api.conftest import ClientOf
+from tests.attendance.conftest import World
 from tests.conftest import MakeStudent
 from tests.fakes import class_photo
 

@@ -4,7 +4,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from attendance.models import AttendanceRecord, ClassSession, Course, Student
-from tests.attendance.api.conftest import World
+from tests.attendance.conftest import World
 from tests.conftest import MakeStudent
 
 

@@ -13,8 +13,8 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # p
 from rest_framework.test import APIClient
 
 from attendance.api.urls import urlpatterns
-from tests.attendance.api.conftest import World
 from tests.attendance.api.operations import OPERATIONS, SCHEMA
+from tests.attendance.conftest import World
 
 
 def test_schema_is_valid_and_has_no_warning() -> None:

@@ -8,7 +8,7 @@ from rest_framework.test import APIClient
 
 from attendance.models import Course, PolicyText, Selfie, Student, Term, User
 from attendance.services import gallery
-from tests.attendance.api.conftest import World
+from tests.attendance.conftest import World
 from tests.conftest import MakeStudent
 from tests.fakes import class_photo, selfie_of
 

@@ -9,7 +9,8 @@ from django.urls import URLPattern
 
 from attendance.models import AttendanceRecord, AuditEvent, DetectedFace, Enrolment, Selfie, Snapshot, User
 from attendance.web.urls import urlpatterns
-from tests.attendance.web.conftest import Browser, World
+from tests.attendance.conftest import World
+from tests.attendance.web.conftest import Browser
 
 COURSE_PAGES: Final = [
     "/courses/{course}/",

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from attendance.models import AttendanceRecord, DetectedFace, Source, Status, Student
-from tests.attendance.web.conftest import World
+from tests.attendance.conftest import World
 from tests.conftest import MakeStudent
 
 HTMX = {"HX-Request": "true"}

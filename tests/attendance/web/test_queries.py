@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from attendance.models import Course, Status, User
 from attendance.services import gallery, recognition, records, snapshots
-from tests.attendance.web.conftest import World
+from tests.attendance.conftest import World
 from tests.conftest import MakeStudent
 from tests.fakes import class_photo, selfie_of
 

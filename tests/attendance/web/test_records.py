@@ -5,7 +5,7 @@ from django.test import Client
 
 from attendance.models import AttendanceRecord, ClassSession, Source, Status, Student, User
 from attendance.services import records
-from tests.attendance.web.conftest import World
+from tests.attendance.conftest import World
 from tests.conftest import MakeStudent
 
 HTMX = {"HX-Request": "true"}

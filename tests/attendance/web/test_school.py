@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from attendance.models import AuditEvent, Heartbeat, PolicyText, SchoolSettings, Status, Student, User
 from attendance.services import records
-from tests.attendance.web.conftest import World
+from tests.attendance.conftest import World
 from tests.conftest import MakeStudent
 
 

@@ -6,7 +6,8 @@ from django.test import Client
 
 from attendance.models import AuditEvent, Consent, EnrolmentLink, FaceTemplate, PolicyText, Selfie, Student, User
 from attendance.services import gallery
-from tests.attendance.web.conftest import Browser, World
+from tests.attendance.conftest import World
+from tests.attendance.web.conftest import Browser
 from tests.conftest import MakeStudent
 from tests.fakes import class_photo, selfie_of
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from attendance.models import AttendanceRecord, ClassSession, Course, Snapshot, Source, Status, Student, User, WorkState
 from attendance.services import recognition
-from tests.attendance.web.conftest import World
+from tests.attendance.conftest import World
 from tests.conftest import MakeStudent
 from tests.fakes import class_photo
 
