@@ -47,3 +47,17 @@ class WeightsError(FaceError):
 
 class UnknownModel(FaceError):
     """No detector or recogniser goes by this name."""
+
+
+class TooFewScores(FaceError):
+    """Too few comparisons of different people to state a rate of errors.
+
+    Attributes:
+        found: how many there are.
+        needed: how many it takes.
+    """
+
+    def __init__(self, found: int, needed: int) -> None:
+        super().__init__(f"There are {found} comparisons of different people; to state this rate takes {needed}.")
+        self.found = found
+        self.needed = needed
