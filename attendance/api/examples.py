@@ -63,6 +63,7 @@ FACE: Final = example(
         "model_id": "sface-1",
         "decision": "NONE",
         "decided_student": None,
+        "outsider": "",
     },
 )
 RECORD: Final = example(

@@ -102,7 +102,7 @@ class DetectedFace(models.Model):
 
     ``outcome`` is the machine's word, ``decision`` the teacher's, which stands above it. ``candidates`` holds the
     nearest students as ``[[student_pk, similarity], ...]``, best first; ``rejected`` the students of whom a teacher
-    said "not this one".
+    said "not this one". ``quality`` is what the worker measured of the crop, empty where nothing was.
     """
 
     class Outcome(models.TextChoices):
@@ -120,6 +120,12 @@ class DetectedFace(models.Model):
         NOT_IN_CLASS = "NOT_IN_CLASS", _("not in this class")
         NOT_A_FACE = "NOT_A_FACE", _("not a face")
 
+    class Outsider(models.TextChoices):
+        """Who somebody is who is not in this class."""
+
+        GUEST = "GUEST", _("guest")
+        OTHER_CLASS = "OTHER_CLASS", _("other class")
+
     snapshot = models.ForeignKey(Snapshot, models.CASCADE, related_name="faces")
     x = models.FloatField()
     y = models.FloatField()
@@ -135,13 +141,18 @@ class DetectedFace(models.Model):
     threshold_cosine = models.FloatField()
     candidates = models.JSONField(default=list)
     rejected = models.JSONField(default=list)
+    quality = models.JSONField(default=dict)
     decision = models.CharField(max_length=12, choices=Decision, default=Decision.NONE)
     decided_student = models.ForeignKey(Student, models.SET_NULL, null=True, related_name="+")
+    outsider = models.CharField(max_length=11, choices=Outsider, blank=True, default="")
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
 
     class Meta:
         ordering = ["snapshot", "x", "pk"]
         constraints = [
+            models.CheckConstraint(
+                condition=Q(outsider="") | Q(decision="NOT_IN_CLASS"), name="outsider_is_not_in_class"
+            ),
             models.CheckConstraint(condition=Q(width__gt=0, height__gt=0), name="face_box_has_an_area"),
             models.UniqueConstraint(
                 fields=["snapshot", "student"], condition=Q(outcome="MARKED"), name="a_student_once_a_photo"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from django.db import transaction
 
-from attendance.models import AttendanceRecord, ClassSession, DetectedFace, Snapshot
+from attendance.models import AttendanceRecord, ClassSession, DetectedFace, FaceTemplate, Snapshot
 from attendance.services import engine, face_model, files, keys, queue, sealing, solving
 from attendance.services.errors import EngineNotReady, not_found
 from attendance.services.gallery.templates import roster_gallery
@@ -32,7 +32,7 @@ def recognise(pk: int) -> None:
         if snapshot is None:
             return  # deleted since
         started = time.monotonic()
-        found = engine.find_faces(pipeline, _read(snapshot))
+        found = engine.find_and_measure(pipeline, _read(snapshot))
         milliseconds = round((time.monotonic() - started) * 1000)
         written = _write(claim, snapshot, found, pipeline, milliseconds)
         _log.info("snapshot %d: %d faces in %d ms, written: %s", pk, len(found), milliseconds, written)
@@ -48,7 +48,7 @@ def _read(snapshot: Snapshot) -> bytes:
 def _write(
     claim: queue.Claim,
     snapshot: Snapshot,
-    found: Sequence[engine.Face],
+    found: Sequence[engine.Found],
     pipeline: engine.Pipeline,
     milliseconds: int,
 ) -> bool:
@@ -64,7 +64,7 @@ def _write(
             return False
         faces = _replace_faces(session, snapshot, found, pipeline)
         gallery = roster_gallery(course_pk=session.course_id, day=session.held_on, model_id=pipeline.model_id)
-        embeddings = {row.pk: face.embedding for row, face in zip(faces, found, strict=True)}
+        embeddings = {row.pk: one.face.embedding for row, one in zip(faces, found, strict=True)}
         solving.solve_photo(session, faces, embeddings, gallery)
         # Asked after the gallery was read: a switch of models that came before would have emptied it.
         if not face_model.is_current(pipeline):
@@ -73,35 +73,39 @@ def _write(
 
 
 def _replace_faces(
-    session: ClassSession, snapshot: Snapshot, found: Sequence[engine.Face], pipeline: engine.Pipeline
+    session: ClassSession, snapshot: Snapshot, found: Sequence[engine.Found], pipeline: engine.Pipeline
 ) -> list[DetectedFace]:
     """Put the photo's faces in the place of those of an earlier run; what a teacher said about one stays with it."""
     key = None if session.is_final else keys.session_key(session)
     place = keys.probe_place(session.pk, pipeline.model_id)
     threshold = face_model.threshold_cosine(pipeline)
     before = list(snapshot.faces.all())
-    rows = [
-        DetectedFace(
-            snapshot=snapshot,
-            x=face.detection.box.x,
-            y=face.detection.box.y,
-            width=face.detection.box.width,
-            height=face.detection.box.height,
-            landmarks=face.detection.landmarks.round(2).tolist(),
-            score=float(face.detection.score),
-            sealed_embedding=None if key is None else sealing.seal_embedding(face.embedding, key=key, context=place),
-            model_id=pipeline.model_id,
-            threshold_cosine=threshold,
+    rows = []
+    for one in found:
+        box, embedding = one.face.detection.box, one.face.embedding
+        rows.append(
+            DetectedFace(
+                snapshot=snapshot,
+                x=box.x,
+                y=box.y,
+                width=box.width,
+                height=box.height,
+                landmarks=one.face.detection.landmarks.round(2).tolist(),
+                score=float(one.face.detection.score),
+                sealed_embedding=None if key is None else sealing.seal_embedding(embedding, key=key, context=place),
+                quality=one.measures,
+                model_id=pipeline.model_id,
+                threshold_cosine=threshold,
+            )
         )
-        for face in found
-    ]
     pairs = _same_faces(before, rows)
     for old, new in pairs:
         new.decision, new.decided_student_id = old.decision, old.decided_student_id
-        new.decided_by_id, new.rejected = old.decided_by_id, old.rejected
+        new.decided_by_id, new.rejected, new.outsider = old.decided_by_id, old.rejected, old.outsider
     DetectedFace.objects.bulk_create(rows)
     for old, new in pairs:
         AttendanceRecord.objects.filter(session=session, face=old).update(face=new)
+        FaceTemplate.objects.filter(face=old).update(face=new)
     DetectedFace.objects.filter(pk__in=[old.pk for old in before]).delete()
     return rows
 

@@ -89,7 +89,8 @@ def _word(face: DetectedFace, kind: str) -> str:
     if kind == "confirmed":
         return _("confirmed by hand")
     if kind == "dismissed":
-        return str(DetectedFace.Decision(face.decision).label)
+        word = DetectedFace.Outsider(face.outsider) if face.outsider else DetectedFace.Decision(face.decision)
+        return str(word.label)
     if kind == "uncertain":
         return _("unsure, please look")
     if kind == "unknown":

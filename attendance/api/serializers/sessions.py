@@ -133,6 +133,11 @@ class FaceSerializer(serializers.Serializer[DetectedFace]):
         choices=DetectedFace.Decision.choices, help_text="The teacher's word; it stands above."
     )
     decided_student = StudentRefSerializer(allow_null=True)
+    outsider = serializers.ChoiceField(
+        choices=DetectedFace.Outsider.choices,
+        allow_blank=True,
+        help_text="Who somebody is who is not in this class; empty where nobody said.",
+    )
 
     @extend_schema_field(CandidateSerializer(many=True))
     def get_candidates(self, face: DetectedFace) -> list[dict[str, Any]]:
@@ -148,12 +153,17 @@ class DecisionSerializer(StrictSerializer):
 
     decision = serializers.ChoiceField(choices=DetectedFace.Decision.choices)
     student_id = StrictIntegerField(required=False, min_value=1, help_text="Who it is; with STUDENT only.")
+    outsider = serializers.ChoiceField(
+        choices=DetectedFace.Outsider.choices, required=False, help_text="With NOT_IN_CLASS only."
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Hold decision and student together."""
+        """Hold the decision and what it may name together."""
         names_somebody = attrs["decision"] == DetectedFace.Decision.STUDENT
         if names_somebody and "student_id" not in attrs:
             raise serializers.ValidationError({"student_id": "Say which student this is."})
         if not names_somebody and "student_id" in attrs:
             raise serializers.ValidationError({"student_id": "Only the decision STUDENT names one."})
+        if "outsider" in attrs and attrs["decision"] != DetectedFace.Decision.NOT_IN_CLASS:
+            raise serializers.ValidationError({"outsider": "Only the decision NOT_IN_CLASS says so."})
         return attrs

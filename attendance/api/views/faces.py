@@ -51,21 +51,26 @@ class DecisionView(ApiView):
         responses={200: FaceSerializer, **problems(400, 404, 409, 413, 415)},
         examples=[
             example("This is student 17", {"decision": "STUDENT", "student_id": 17}, request=True),
-            example("A guest", {"decision": "NOT_IN_CLASS"}, request=True),
+            example("A guest", {"decision": "NOT_IN_CLASS", "outsider": "GUEST"}, request=True),
         ],
     )
     def put(self, request: Request, pk: int) -> Response:
         """Say who a face is, or that it is nobody of this class; the session's open faces are decided anew."""
         face = get_object_or_404(_faces(request), pk=pk)
         values = checked(DecisionSerializer, request.data)
-        student = _named_student(request, values.get("student_id"))
-        faces_review.decide_face(face=face, decision=values["decision"], student=student, by=person(request))
+        student = named_student(request, values.pop("student_id", None))
+        faces_review.decide_face(face=face, student=student, by=person(request), **values)
         decided = _faces(request).get(pk=pk)
         context = {"students": _candidates(request, [decided])}
         return Response(FaceSerializer(decided, context=context).data)
 
 
-def _named_student(request: Request, pk: int | None) -> Student | None:
+def named_student(request: Request, pk: int | None) -> Student | None:
+    """Give the student whom a body names, if it names one.
+
+    Raises:
+        ValidationError: the caller knows no such student.
+    """
     if pk is None:
         return None
     student = visible_students(person(request)).filter(pk=pk).first()

@@ -143,6 +143,22 @@ def test_refuses_what_makes_no_sense(
         decide_face(face=face, decision=Decision.NOT_A_FACE, by=teacher)
 
 
+def test_outsider_is_said_of_somebody_not_in_class_and_goes_with_another_word(
+    teacher: User, recognised: Callable[..., list[DetectedFace]]
+) -> None:
+    [face] = recognised("zoe")
+    guest = decide_face(face=face, decision=Decision.NOT_IN_CLASS, outsider="GUEST", by=teacher)
+    assert (guest.decision, guest.outsider) == (Decision.NOT_IN_CLASS, "GUEST")
+    decide_face(face=face, decision=Decision.NOT_A_FACE, by=teacher)
+    face.refresh_from_db()
+    assert face.outsider == ""
+    first, second = AuditEvent.objects.filter(action="face.decided").order_by("pk")
+    assert first.new == second.old == {"decision": "NOT_IN_CLASS", "student": None, "outsider": "GUEST"}
+    for decision, outsider in (("NOT_A_FACE", "GUEST"), ("NOT_IN_CLASS", "ALIEN")):
+        with pytest.raises(InvalidValue):
+            decide_face(face=face, decision=decision, outsider=outsider, by=teacher)
+
+
 def test_closing_the_session_drops_all_vectors_and_their_key(
     recognisable: Recognisable,
     class_session: ClassSession,
