@@ -9,16 +9,15 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from faces import tiles
 from faces.detect import averaged, mapped
-from faces.types import Box, Detection, Detector, RGBImage, TileDetector
+from faces.types import Detection, Detector, RGBImage
 
 TILE_PX: Final = (160, 224, 320)
 """Sides of the crops; the face takes a third: 53, 75 and 107 pixels, where YuNet's landmarks are steadiest."""
 
-_CROP_SIDES: Final = 3.0
 _SAME_FACE_IOU: Final = 0.4
 _FARTHEST_LANDMARKS: Final = 0.2
 """Mean distance of two looks' landmarks, in widths of the box; of a face upside down they lie 0.5 apart and more."""
@@ -39,10 +38,10 @@ def refined(detector: Detector, image: RGBImage, detections: Sequence[Detection]
         return []
     looks: list[list[Detection]] = [[one] for one in detections]
     photo = Image.fromarray(image)
-    corners = [_corner_and_side(one.box) for one in detections]
+    corners = [tiles.square_around(one.box) for one in detections]
     for tile_px in TILE_PX:
-        tiles = np.stack([_tile(photo, corner, tile_px) for corner in corners])
-        for face, (left, top, side), found in zip(looks, corners, _found(detector, tiles), strict=True):
+        cuts = np.stack([tiles.cut(photo, corner, tile_px) for corner in corners])
+        for face, (left, top, side), found in zip(looks, corners, tiles.detect_tiles(detector, cuts), strict=True):
             scale = side / tile_px
             again = [mapped(one, scale, scale, left, top) for one in found]
             best = max(again, key=lambda one: face[0].box.iou(one.box), default=None)
@@ -57,29 +56,3 @@ def _agree(one: Detection, other: Detection) -> bool:
         return False
     apart = np.linalg.norm(one.landmarks - other.landmarks, axis=1).mean()
     return bool(apart <= _FARTHEST_LANDMARKS * one.box.width)
-
-
-def _found(detector: Detector, tiles: NDArray[np.uint8]) -> list[list[Detection]]:
-    if isinstance(detector, TileDetector):
-        return detector.detect_batch(tiles)
-    return [detector.detect(tile) for tile in tiles]
-
-
-def _corner_and_side(box: Box) -> tuple[float, float, float]:
-    """The square around a face: left, top, side; pixels of the photo, over its edge where the face is near one."""
-    side = max(box.width, box.height) * _CROP_SIDES
-    return box.x + (box.width - side) / 2, box.y + (box.height - side) / 2, side
-
-
-def _tile(photo: Image.Image, corner: tuple[float, float, float], tile_px: int) -> RGBImage:
-    """Cut a square out and scale it; black where the photo ends."""
-    left, top, side = corner
-    scale = tile_px / side
-    inside = (max(0.0, left), max(0.0, top), min(photo.width, left + side), min(photo.height, top + side))
-    tile = np.zeros((tile_px, tile_px, 3), dtype=np.uint8)
-    x0, y0 = round((inside[0] - left) * scale), round((inside[1] - top) * scale)
-    x1, y1 = round((inside[2] - left) * scale), round((inside[3] - top) * scale)
-    if x1 > x0 and y1 > y0:
-        part = photo.resize((x1 - x0, y1 - y0), Image.Resampling.BILINEAR, box=inside)
-        tile[y0:y1, x0:x1] = np.asarray(part)
-    return tile

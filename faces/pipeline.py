@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from faces import detect, quality
+from faces import detect, quality, selfie
 from faces.detect import Candidate
 from faces.errors import NoFace, SeveralFaces
 from faces.landmarks import refined
@@ -63,7 +63,7 @@ class FacePipeline:
             SeveralFaces: a second person is about as near as the first.
             PoorQuality: too small, dark, bright, turned away or blurred.
         """
-        candidates = detect.find_selfie(self._detector, image)
+        candidates = selfie.find_selfie(self._detector, image)
         if not candidates:
             raise NoFace("No face was found in this selfie: take it from the front, in good light, with the face free.")
         first, *others = candidates
@@ -92,5 +92,5 @@ def is_rival(other: Candidate, first: Candidate, image: RGBImage) -> bool:
         other.votes >= min(2, first.votes)
         and other.detection.score >= RIVAL_SCORE * first.detection.score
         and other.detection.box.area**0.5 >= RIVAL_SIDE * first.detection.box.area**0.5
-        and detect.prominence(other, image) >= RIVAL_PROMINENCE * detect.prominence(first, image)
+        and selfie.prominence(other, image) >= RIVAL_PROMINENCE * selfie.prominence(first, image)
     )

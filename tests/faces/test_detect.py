@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faces import detect
+from faces import detect, selfie
 from faces.detect import Candidate
 from faces.types import Box, Detection, RGBImage
 
@@ -86,7 +86,7 @@ def test_boxes_below_the_least_size_are_dropped() -> None:
 
 def test_no_face_is_an_empty_list() -> None:
     assert detect.find_all(SquareDetector(), blank(500, 400)) == []
-    assert detect.find_selfie(SquareDetector(), blank(500, 400)) == []
+    assert selfie.find_selfie(SquareDetector(), blank(500, 400)) == []
 
 
 def test_merging_weighs_by_score_and_keeps_the_best() -> None:
@@ -164,13 +164,13 @@ def test_rank_prefers_what_several_looks_agree_on_to_what_is_large() -> None:
 def test_prominence_falls_from_the_middle_to_the_corner() -> None:
     image = blank(400, 300)
     middle, corner = Candidate(face(175, 125, 50), 1), Candidate(face(-25, -25, 50), 1)
-    assert detect.prominence(middle, image) == pytest.approx(middle.rank)
-    assert detect.prominence(corner, image) == pytest.approx(0.1 * corner.rank)
+    assert selfie.prominence(middle, image) == pytest.approx(middle.rank)
+    assert selfie.prominence(corner, image) == pytest.approx(0.1 * corner.rank)
 
 
 @pytest.mark.parametrize("side", [250, 600, 1000, 3000])
 def test_selfies_are_looked_at_in_several_sizes(side: int) -> None:
-    scales = detect.selfie_scales(blank(side, side // 2))
+    scales = selfie.selfie_scales(blank(side, side // 2))
     assert len(scales) >= 2
     assert max(scales) <= 2.0
     assert 320 / side == pytest.approx(scales[0])
@@ -184,7 +184,7 @@ def test_a_face_that_fills_the_selfie_is_found_with_a_margin_around() -> None:
             edge = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
             return [] if edge.max() > 200 else super().detect(image)
 
-    found = detect.find_selfie(Shy(most=1000), square(400, 400, 0, 0, 400))
+    found = selfie.find_selfie(Shy(most=1000), square(400, 400, 0, 0, 400))
     assert len(found) == 1
     assert_near(found[0].detection.box, (0, 0, 400, 400), 4.0)
 
@@ -203,9 +203,9 @@ def test_a_lying_face_is_found_and_its_landmarks_lie_with_it(quarters: int) -> N
 
     standing = square(600, 440, 200, 100, 80)
     standing[100:140, 200:280, 1] = 60
-    expected = detect.find_selfie(Upright(), standing)[0].detection
+    expected = selfie.find_selfie(Upright(), standing)[0].detection
     lying = np.ascontiguousarray(np.rot90(standing, -quarters))
-    found = detect.find_selfie(Upright(), lying)
+    found = selfie.find_selfie(Upright(), lying)
     assert len(found) == 1
     got = found[0].detection
     rows, columns = np.nonzero(lying[:, :, 0] > 200)
