@@ -30,7 +30,7 @@ _CONVOLUTIONS: Final = 27
 _LAST_CHANNELS: Final = 1024
 _LAST_PX: Final = 7
 
-_Numbers = NDArray[np.float32]
+_Factors = NDArray[np.float64]
 
 
 class SFaceEmbedder:
@@ -105,10 +105,16 @@ def build_network(weights: Path) -> keras.Model:
     picture = keras.Input((ARCFACE_PX, ARCFACE_PX, 3))
     offset, factor = (float(graph.numbers[graph.of(kind)[0].input[1]].item()) for kind in ("Sub", "Mul"))
     features = keras.layers.Rescaling(factor, -offset * factor)(picture)
+    pending = np.ones(3)
     for convolution, norm, activation in zip(graph.of("Conv"), norms, graph.of("PRelu"), strict=False):
-        features = _convolve(features, graph, convolution, norm)
-        features = _activate(features, graph.numbers[activation.input[1]])
-    output = _head(keras.layers.Flatten()(features), graph)
+        slopes = graph.numbers[activation.input[1]].reshape(-1).astype(np.float64)
+        turned = np.where(slopes > 1, -1.0, 1.0)
+        features = _convolve(features, graph, convolution, norm, factors_in=pending, factors_out=turned)
+        # PReLU in two operations instead of five: with a slope a <= 1 it is max(x, a x). A channel with a > 1 is made
+        # negative by its convolution, for PReLU_a(x) = -a PReLU_1/a(-x), and the next layer takes the factor -a.
+        features = keras.ops.maximum(features, features * np.where(slopes > 1, 1 / slopes, slopes).astype(np.float32))
+        pending = np.where(slopes > 1, -slopes, 1.0)
+    output = _head(keras.layers.Flatten()(features), graph, factors_in=pending)
     return keras.Model(picture, output, name="sface_2021dec")
 
 
@@ -122,49 +128,61 @@ def _require_sface(graph: Graph) -> None:
         raise WeightsError("The weights file holds another network than SFace.")
 
 
-def _convolve(features: Any, graph: Graph, convolution: Any, norm: Any) -> Any:
-    """A convolution with its batch norm, padded as ONNX says: by half the kernel on every side at any stride."""
+def _convolve(
+    features: Any, graph: Graph, convolution: Any, norm: Any, *, factors_in: _Factors, factors_out: _Factors
+) -> Any:
+    """A convolution with its batch norm, padded as ONNX says: by half the kernel on every side at any stride.
+
+    Args:
+        features: of the layer before, divided by ``factors_in``.
+        graph: of the file.
+        convolution: its node.
+        norm: the node of its batch norm.
+        factors_in: float64 (channels in,).
+        factors_out: float64 (channels out,), what the result is to be multiplied by.
+    """
     scale, shift = _affine(graph, norm)
-    kernel = graph.numbers[convolution.input[1]] * scale[:, None, None, None]
     settings = {one.name: one for one in convolution.attribute}
+    depthwise = settings["group"].i > 1
+    kernel = graph.numbers[convolution.input[1]] * (scale * factors_out)[:, None, None, None]
+    kernel = kernel * (factors_in[:, None, None, None] if depthwise else factors_in[None, :, None, None])
     stride, size = settings["strides"].ints[0], kernel.shape[2]
     if stride > 1:
         features = keras.layers.ZeroPadding2D(size // 2)(features)
     padding = "same" if stride == 1 else "valid"
-    if settings["group"].i == 1:
-        layer = keras.layers.Conv2D(kernel.shape[0], size, stride, padding)
-        ordered = kernel.transpose(2, 3, 1, 0)
-    else:
+    if depthwise:
         layer = keras.layers.DepthwiseConv2D(size, stride, padding)
         ordered = kernel.transpose(2, 3, 0, 1)
+    else:
+        layer = keras.layers.Conv2D(kernel.shape[0], size, stride, padding)
+        ordered = kernel.transpose(2, 3, 1, 0)
     convolved = layer(features)
-    layer.set_weights([ordered, shift])
+    layer.set_weights([ordered, shift * factors_out])
     return convolved
 
 
-def _activate(features: Any, slopes: _Numbers) -> Any:
-    layer = keras.layers.PReLU(shared_axes=[1, 2])
-    activated = layer(features)
-    layer.set_weights([slopes.reshape(1, 1, -1)])
-    return activated
+def _head(flat: Any, graph: Graph, *, factors_in: _Factors) -> Any:
+    """The last batch norms and the dense layer between them as one dense layer, in the order of Keras's axes.
 
-
-def _head(flat: Any, graph: Graph) -> Any:
-    """The last batch norms and the dense layer between them as one dense layer, in the order of Keras's axes."""
+    Args:
+        flat: features divided by ``factors_in``, flattened.
+        graph: of the file.
+        factors_in: float64 (channels,).
+    """
     gemm, (before, after) = graph.of("Gemm")[0], graph.of("BatchNormalization")[-2:]
     scale_in, shift_in = _affine(graph, before)
     scale_out, shift_out = _affine(graph, after)
     shape = (DIMENSIONS, _LAST_CHANNELS, _LAST_PX, _LAST_PX)
     kernel = graph.numbers[gemm.input[1]].reshape(shape).astype(np.float64)
     bias = graph.numbers[gemm.input[2]] + np.einsum("ocyx,c->o", kernel, shift_in)
-    folded = np.einsum("ocyx,c,o->yxco", kernel, scale_in, scale_out)
+    folded = np.einsum("ocyx,c,o->yxco", kernel, scale_in * factors_in, scale_out)
     layer = keras.layers.Dense(DIMENSIONS)
     output = layer(flat)
     layer.set_weights([folded.reshape(-1, DIMENSIONS), bias * scale_out + shift_out])
     return output
 
 
-def _affine(graph: Graph, norm: Any) -> tuple[_Numbers, _Numbers]:
+def _affine(graph: Graph, norm: Any) -> tuple[_Factors, _Factors]:
     """A batch norm of inference as scale and shift."""
     gamma, beta, mean, variance = (graph.numbers[name].astype(np.float64) for name in norm.input[1:])
     epsilon = next(one.f for one in norm.attribute if one.name == "epsilon")
