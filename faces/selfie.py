@@ -6,7 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from faces.detect import Candidate, look_at_scale, mapped, merge
+from faces.detect import SURE_SCORE, Candidate, look_at_scale, merge
+from faces.tiles import mapped
 from faces.types import Box, Detection, Detector, RGBImage
 
 _SELFIE_SIDES_PX: Final = (320, 640, 1280)
@@ -32,7 +33,7 @@ def find_selfie(detector: Detector, image: RGBImage) -> list[Candidate]:
     views += [_turned(image, quarters) for quarters in (1, 3, 2)]
     best: list[Candidate] = []
     for view, back in views:
-        looks = [look_at_scale(detector, view, scale) for scale in selfie_scales(view)]
+        looks = [look_at_scale(detector, view, scale, min_score=SURE_SCORE) for scale in selfie_scales(view)]
         found = merge([[back(one) for one in look] for look in looks])
         found.sort(key=lambda one: -prominence(one, image))
         if found and (not best or found[0].detection.score > best[0].detection.score):

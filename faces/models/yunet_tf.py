@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from faces.errors import WeightsError
 from faces.models.onnx_weights import read_graph
-from faces.types import Box, Detection, RGBImage
+from faces.models.yunet import UNSURE_SCORE, as_drawn
+from faces.types import Detection, RGBImage
 
 STRIDES = (8, 16, 32)
 _MULTIPLE = 32
@@ -32,7 +33,7 @@ _Convolution = tuple[NDArray[np.float32], NDArray[np.float32]]
 class YuNetTensorFlow:
     """A ``Detector``; every photo at the resolution it is given in.
 
-    Source of the numbers: the defaults of OpenCV's FaceDetectorYN, with the score of ``recognition.md``'s recipe.
+    Source of the overlap: OpenCV's FaceDetectorYN.
     """
 
     detector_id = "yunet-2023mar-int8bq/tf"
@@ -41,7 +42,7 @@ class YuNetTensorFlow:
         self,
         weights: Path,
         *,
-        score_threshold: float = 0.6,
+        score_threshold: float = UNSURE_SCORE,
         iou_threshold: float = 0.3,
         band_rows: int = 768,
     ) -> None:
@@ -108,7 +109,7 @@ class YuNetTensorFlow:
     def _suppressed(self, found: NDArray[np.float32]) -> list[Detection]:
         kept = found[suppress(found[:, 1:5], found[:, 0], iou_threshold=self._iou_threshold)]
         return [
-            Detection(box=Box(*map(float, row[1:5])), landmarks=row[5:].reshape(5, 2).copy(), score=float(row[0]))
+            Detection(box=as_drawn(*map(float, row[1:5])), landmarks=row[5:].reshape(5, 2).copy(), score=float(row[0]))
             for row in kept
         ]
 

@@ -49,19 +49,44 @@ def assert_near(box: Box, expected: tuple[float, float, float, float], within: f
 
 
 @pytest.mark.parametrize(
-    ("side", "scales"),
+    ("side", "face_px", "sides"),
     [
-        (400, (2.0, 3.0)),
-        (699, (2.0, 3.0)),
-        (700, (1.0, 2.0)),
-        (1299, (1.0, 2.0)),
-        (1300, (1.0, 0.5)),
-        (4032, (1.0, 0.5)),
+        (400, 30, {400, 800, 1200, 480}),
+        (699, 30, {699, 1398, 2097, 480}),
+        (700, 30, {700, 1400, 480}),
+        (1299, 30, {1299, 2598, 480}),
+        (1300, 60, {650, 480}),
+        (4032, 60, {2016, 480}),
+        (4032, 30, {2016, 4032, 480}),
     ],
 )
-def test_small_photos_are_enlarged_and_no_photo_is_only_shrunk(side: int, scales: tuple[float, ...]) -> None:
-    assert detect.scales_for(blank(side, 300)) == scales
-    assert detect.scales_for(blank(200, side)) == scales
+def test_small_photos_are_enlarged_and_far_faces_seen_at_full_resolution(
+    side: int, face_px: int, sides: set[int]
+) -> None:
+    detector = SquareDetector()
+    assert detect.find_all(detector, square(side, 300, 100, 100, face_px))
+    assert {width for width, _ in detector.seen} == {min(one, side) if one == 480 else one for one in sides}
+
+
+class UnsureFromFar(SquareDetector):
+    """Is sure of a face in a small picture only."""
+
+    def __init__(self, closer_score: float) -> None:
+        super().__init__()
+        self.closer_score = closer_score
+
+    def detect(self, image: RGBImage) -> list[Detection]:
+        score = self.closer_score if max(image.shape) < 300 else 0.4
+        return [Detection(one.box, one.landmarks, score) for one in super().detect(image)]
+
+
+@pytest.mark.parametrize(("closer_score", "count"), [(0.8, 1), (0.5, 0)])
+def test_an_unsure_face_counts_when_a_closer_look_is_sure_of_it(closer_score: float, count: int) -> None:
+    found = detect.find_all(UnsureFromFar(closer_score), square(2000, 1500, 600, 700, 90))
+    assert len(found) == count
+    for one in found:
+        assert one.score == closer_score
+        assert_near(one.box, (600, 700, 90, 90), within=2)
 
 
 @pytest.mark.parametrize(("width", "height", "x", "y", "side"), [(1500, 1000, 700, 300, 60), (640, 401, 31, 200, 40)])

@@ -42,11 +42,16 @@ def numbers(detections: list[Detection]) -> np.ndarray:
 
 
 def opencv(image: RGBImage) -> np.ndarray:
-    """What OpenCV finds, best score first."""
+    """What OpenCV finds, best score first; its boxes as people draw them: lower by 0.15 of their height, wider by 0.1."""
     size = (image.shape[1], image.shape[0])
     detector = cv2.FaceDetectorYN.create(str(verified("yunet")), "", size, 0.6, 0.3, 5000)
     _, rows = detector.detect(np.ascontiguousarray(image[:, :, ::-1]))
-    return np.zeros((0, 15)) if rows is None else rows[np.argsort(-rows[:, 14], kind="stable")]
+    if rows is None:
+        return np.zeros((0, 15))
+    rows[:, 0] -= 0.05 * rows[:, 2]
+    rows[:, 1] += 0.15 * rows[:, 3]
+    rows[:, 2] *= 1.1
+    return rows[np.argsort(-rows[:, 14], kind="stable")]
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +68,7 @@ def test_it_is_a_detector(detector: YuNetTensorFlow) -> None:
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
 def test_boxes_landmarks_and_scores_are_those_of_opencv(detector: YuNetTensorFlow, name: str) -> None:
     image = photograph(name)
-    found, expected = numbers(detector.detect(image)), opencv(image)
+    found, expected = numbers(detector.detect_batch(image[None], score_threshold=0.6)[0]), opencv(image)
 
     assert len(expected) > 0
     assert found.shape == expected.shape
