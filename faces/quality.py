@@ -12,7 +12,7 @@ from faces.types import Box, Detection, Landmarks, RGBImage
 # Over 240 press pictures of faces 72 to 130 pixels wide: sharpness is 0.017 to 0.4, brightness 66 to 181, yaw within
 # 0.35 but for one near profile at 0.72, pitch 0.46 to 0.66. That near profile still finds its owner in a class photo
 # (similarity 0.49), so only what is turned farther is refused.
-MIN_FACE_PX: Final = 66.0
+MIN_FACE_PX: Final = 60.0
 MIN_SHARPNESS: Final = 0.01
 """Refuses 87 % of those pictures blurred by 1/40 of the face's width (standard deviation), all at 1/27."""
 MIN_BRIGHTNESS: Final = 40.0
