@@ -17,6 +17,7 @@ class PolicyText(models.Model):
     version = models.PositiveIntegerField(unique=True)
     text = models.TextField(_("policy text"))
     lawful_basis = models.CharField(_("lawful basis"), max_length=300)
+    keeps_confirmed = models.BooleanField(_("a teacher's confirmation may add face data"), default=False)
     published_at = models.DateTimeField(default=timezone.now, editable=False)
     published_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
 
@@ -109,16 +110,27 @@ class Selfie(QueuedWork):
 
 
 class FaceTemplate(models.Model):
-    """A stored embedding, sealed with its student's key; embeddings of different models never meet."""
+    """A stored embedding, sealed with its student's key; embeddings of different models never meet.
+
+    It comes from a selfie, or from a ``face`` of a class photo that a teacher confirmed as the student's.
+    """
 
     student = models.ForeignKey(Student, models.CASCADE, related_name="templates")
-    selfie = models.ForeignKey(Selfie, models.CASCADE, related_name="templates")
+    selfie = models.ForeignKey(Selfie, models.CASCADE, null=True, related_name="templates")
+    face = models.ForeignKey("DetectedFace", models.CASCADE, null=True, related_name="templates")
     model_id = models.CharField(max_length=128)
     sealed_embedding = models.BinaryField(editable=False)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["selfie", "model_id"], name="one_template_a_selfie_and_model")]
+        constraints = [
+            models.UniqueConstraint(fields=["selfie", "model_id"], name="one_template_a_selfie_and_model"),
+            models.UniqueConstraint(fields=["face", "model_id"], name="one_template_a_face_and_model"),
+            models.CheckConstraint(
+                condition=Q(selfie__isnull=False, face=None) | Q(selfie=None, face__isnull=False),
+                name="template_has_one_source",
+            ),
+        ]
         indexes = [models.Index(fields=["student", "model_id"])]
 
     def __str__(self) -> str:
@@ -126,9 +138,11 @@ class FaceTemplate(models.Model):
 
 
 class FaceModelChange(QueuedWork):
-    """Re-embedding of all selfies for another model; the school switches when the last one is done.
+    """Another model for the school: all selfies are embedded anew, recent photos compared, and the school switches.
 
-    ``skipped`` holds the ids of selfies in which the new model finds no usable face.
+    ``ready_at`` says since when nothing is left to embed or compare; without ``when_done`` the change waits there for
+    an admin. ``skipped`` holds the ids of selfies in which the new model finds no usable face. What was removed at the
+    switch stands beside ``switched_at`` and ``switched_by``, as the receipt.
     """
 
     face_model = models.CharField(max_length=64)
@@ -137,6 +151,15 @@ class FaceModelChange(QueuedWork):
     done = models.PositiveIntegerField(default=0)
     skipped = models.JSONField(default=list)
     started_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    when_done = models.BooleanField(default=True)
+    photos_total = models.PositiveIntegerField(default=0)
+    photos_done = models.PositiveIntegerField(default=0)
+    ready_at = models.DateTimeField(null=True)
+    switched_at = models.DateTimeField(null=True)
+    switched_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    removed_model_id = models.CharField(max_length=128, blank=True)
+    removed_templates = models.PositiveIntegerField(default=0)
+    removed_probes = models.PositiveIntegerField(default=0)
 
     class Meta(QueuedWork.Meta):
         abstract = False

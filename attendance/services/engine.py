@@ -10,7 +10,7 @@ import io
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
 import numpy as np
@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from PIL import Image
 
 from attendance.services.errors import BadPhoto, EngineNotReady, UnknownFaceModel, UnsupportedPhoto, UnusableFace
-from faces import images, match
+from faces import images, match, quality, template_update
 from faces.errors import (
     FaceError,
     ImageTooLarge,
@@ -35,9 +35,10 @@ from faces.errors import (
 from faces.types import Box, Embedding, Face
 from faces.types import Engine as Pipeline
 
-__all__ = ["Box", "Embedding", "Face", "Gallery", "Photo", "Pipeline", "Solution"]
+__all__ = ["Box", "Embedding", "Face", "Found", "Gallery", "Photo", "Pipeline", "Solution"]
 
 JPEG_QUALITY: Final = 92
+MOST_CONFIRMED: Final = template_update.MOST_TEMPLATES
 _CROP_MARGIN: Final = 1.3
 # A picture of 80 megapixels fills most of a gigabyte while it is read, and is a few kilobytes to send: eight at once,
 # one for each thread, would end the web process.
@@ -62,6 +63,19 @@ class Photo:
     width: int
     height: int
     taken_at: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """A face of a class photo.
+
+    Attributes:
+        face: where it is, and its embedding.
+        measures: of its crop, by the names of ``faces.quality.Quality``.
+    """
+
+    face: Face
+    measures: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,6 +145,31 @@ def find_faces(pipeline: Pipeline, jpeg: bytes) -> Sequence[Face]:
     """
     with _as_refusals():
         return pipeline.find_faces(images.decode(jpeg))
+
+
+def find_and_measure(pipeline: Pipeline, jpeg: bytes) -> list[Found]:
+    """Find, embed and measure the faces of a stored class photo.
+
+    Raises:
+        BadPhoto: the file cannot be read.
+    """
+    with _as_refusals():
+        image = images.decode(jpeg)
+        return [Found(face, _measures(quality.assess(image, face.detection))) for face in pipeline.find_faces(image)]
+
+
+def fit_to_keep(measures: Mapping[str, float]) -> bool:
+    """Say whether a face that was measured so is good enough to be a template; one never measured is not."""
+    return bool(measures) and template_update.fit_to_keep(quality.Quality(**measures))
+
+
+def agrees_with_selfies(face: Embedding, *, own: Gallery, others: Gallery, threshold_cosine: float) -> bool:
+    """Say whether a face may be whom a teacher named, by the selfies of the student and of their classmates."""
+    return template_update.agrees_with_selfies(
+        own=[float(face @ template) for template in own.embeddings],
+        others=[float(face @ template) for template in others.embeddings],
+        threshold_cosine=threshold_cosine,
+    )
 
 
 def embed_selfie(pipeline: Pipeline, jpeg: bytes) -> Face:
@@ -220,6 +259,11 @@ def pipeline(recogniser: str) -> Pipeline:
 def forget_pipelines() -> None:
     """Free the models; the next call builds them again."""
     _pipelines.forget()
+
+
+def _measures(measured: quality.Quality) -> dict[str, float]:
+    """Put measures into a form that JSON can hold: a pose that cannot be told is infinite."""
+    return {name: round(min(max(value, -999.0), 99_999.0), 4) for name, value in asdict(measured).items()}
 
 
 def _jpeg(picture: Image.Image) -> bytes:

@@ -93,7 +93,7 @@ def change_model(pk: int) -> bool:
 
 def _remaining(change: FaceModelChange, pipeline: engine.Pipeline) -> QuerySet[Selfie]:
     standing = Selfie.objects.filter(verdict__in=[Selfie.Verdict.ACCEPTED, Selfie.Verdict.HELD])
-    done = FaceTemplate.objects.filter(model_id=pipeline.model_id).values("selfie")
+    done = FaceTemplate.objects.filter(model_id=pipeline.model_id, selfie__isnull=False).values("selfie")
     return standing.exclude(pk__in=done).exclude(pk__in=change.skipped).order_by("pk")
 
 

@@ -28,6 +28,7 @@ from attendance.models import (
 from attendance.services import files, queue
 from attendance.services.audit import record_event
 from attendance.services.errors import not_found
+from attendance.services.gallery.confirmed import forget_old_confirmed
 from attendance.services.gallery.consent import forget_faces
 from attendance.services.school import school_settings
 from attendance.services.solving import drop_probe_vectors
@@ -151,7 +152,9 @@ def student_export(*, student: Student, by: User) -> dict[str, Any]:
         "enrolments": _rows(student.enrolments.order_by("starts_on"), "course__name", "starts_on", "ends_on"),
         "consents": _rows(student.consents.order_by("given_at"), "policy__version", "given_at", "withdrawn_at"),
         "selfies": _rows(student.selfies.order_by("created_at"), "created_at", "state", "verdict", "failure_reason"),
-        "templates": _rows(student.templates.order_by("created_at"), "created_at", "model_id"),
+        "templates": _rows(
+            student.templates.order_by("created_at"), "created_at", "model_id", "face__snapshot__session__held_on"
+        ),
         "records": _rows(
             student.records.order_by("session__starts_at"),
             *("session__course__name", "session__starts_at", "status", "source", "seen_at", "updated_at"),
@@ -216,7 +219,8 @@ def _forget_templates() -> tuple[int, int]:
         templates = FaceTemplate.objects.filter(selfie__in=old | gone).count()
         old.delete()
         forget_faces(set(gone.values_list("student_id", flat=True)))
-        if students:
+        templates += forget_old_confirmed()
+        if students or templates:
             _note("retention.faces", len(students))
     _remove(names)
     return templates, len(students)

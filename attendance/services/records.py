@@ -28,6 +28,7 @@ from attendance.models import (
 from attendance.services import audit
 from attendance.services import marks as marking
 from attendance.services.errors import NotEnrolled, RecordChanged
+from attendance.services.gallery.confirmed import forget_unconfirmed
 from attendance.services.marks import CLEARED, SET, UNDONE, WITHDRAWN, Mark, lock_open_session, lock_session
 
 PHOTO_TIME_TOLERANCE: Final = dt.timedelta(minutes=15)
@@ -101,9 +102,10 @@ def set_status(
     marking.require_version(record, version)
     mark = _manual_mark(Status(status), record, face, seen_at)
     if record is None:
-        return _create(locked, student, mark, by=by, reason=reason)
-    if marking.mark_of_record(record) != mark or reason:
+        record = _create(locked, student, mark, by=by, reason=reason)
+    elif marking.mark_of_record(record) != mark or reason:
         marking.change_mark(locked, record, mark, by=by, reason=reason)
+    forget_unconfirmed(locked, [student.pk], by=by)
     return record
 
 
@@ -122,6 +124,7 @@ def clear_status(
     marking.require_version(record, version)
     if record is not None:
         marking.remove_mark(locked, record, by=by, reason=reason)
+        forget_unconfirmed(locked, [student.pk], by=by)
 
 
 @transaction.atomic
@@ -173,7 +176,9 @@ def undo(*, session: ClassSession, by: User, student: Student | None = None) -> 
         current = marking.record_of(locked, last.student_id or 0)
         raise RecordChanged(_("Somebody changed this mark after you did."), current=current)
     marking.undo_marks(locked, standing, by=by)
-    return Undone(student_ids=tuple(event.student_id or 0 for event in standing), action=last.action)
+    student_ids = tuple(event.student_id or 0 for event in standing)
+    forget_unconfirmed(locked, student_ids, by=by)
+    return Undone(student_ids=student_ids, action=last.action)
 
 
 def mark_recognised(*, session: ClassSession, marks: Mapping[int, Evidence]) -> int:

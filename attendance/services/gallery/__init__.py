@@ -1,5 +1,6 @@
 """The gallery: consent, one-time links, selfies, templates, and who of a class can be recognised."""
 
+from attendance.services.gallery.confirmed import confirmed_templates, remove_confirmed
 from attendance.services.gallery.consent import (
     give_consent,
     publish_policy,
@@ -28,6 +29,7 @@ __all__ = [
     "RosterRow",
     "add_selfie",
     "choose_by_hand",
+    "confirmed_templates",
     "find_enrolment_link",
     "give_consent",
     "make_enrolment_link",
@@ -35,6 +37,7 @@ __all__ = [
     "process_selfie",
     "publish_policy",
     "readiness",
+    "remove_confirmed",
     "remove_selfie",
     "retry_selfie",
     "review_held_selfie",

@@ -7,7 +7,7 @@ from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from attendance.models import Consent, PolicyText, SchoolSettings, Selfie, Student, User
+from attendance.models import Consent, FaceTemplate, PolicyText, SchoolSettings, Selfie, Student, User
 from attendance.services import files
 from attendance.services.audit import record_event
 from attendance.services.errors import InvalidValue, NoConsent, not_found
@@ -16,7 +16,13 @@ from attendance.services.school import require_face_features
 
 @transaction.atomic
 def publish_policy(
-    *, by: User, text: str, lawful_basis: str, photo_retention_days: int, template_retention_days: int
+    *,
+    by: User,
+    text: str,
+    lawful_basis: str,
+    photo_retention_days: int,
+    template_retention_days: int,
+    keeps_confirmed: bool = False,
 ) -> PolicyText:
     """Publish what students are told, and switch the face features on.
 
@@ -26,6 +32,8 @@ def publish_policy(
         lawful_basis: by what right the school may do this.
         photo_retention_days: how long a class photo is kept.
         template_retention_days: how long a face template is kept.
+        keeps_confirmed: whether faces that a teacher confirms may be kept as templates too, of who agrees to this
+            version. A version without it deletes at once those that are kept.
 
     Raises:
         InvalidValue: an empty text or basis, or a time under a day.
@@ -38,7 +46,15 @@ def publish_policy(
     SchoolSettings.objects.get_or_create(pk=1)
     school = SchoolSettings.objects.select_for_update().get(pk=1)
     version = (PolicyText.objects.aggregate(last=Max("version"))["last"] or 0) + 1
-    policy = PolicyText.objects.create(version=version, text=text, lawful_basis=lawful_basis[:300], published_by=by)
+    policy = PolicyText.objects.create(
+        version=version,
+        text=text,
+        lawful_basis=lawful_basis[:300],
+        keeps_confirmed=keeps_confirmed,
+        published_by=by,
+    )
+    if not keeps_confirmed:
+        FaceTemplate.objects.filter(face__isnull=False).delete()
     school.face_features_on = True
     school.photo_retention_days = photo_retention_days
     school.template_retention_days = template_retention_days
@@ -48,7 +64,12 @@ def publish_policy(
         action="policy.published",
         object_type="policytext",
         object_id=policy.pk,
-        new={"version": version, "photo_days": photo_retention_days, "template_days": template_retention_days},
+        new={
+            "version": version,
+            "photo_days": photo_retention_days,
+            "template_days": template_retention_days,
+            "keeps_confirmed": keeps_confirmed,
+        },
     )
     return policy
 
@@ -124,6 +145,7 @@ def forget_faces(student_pks: Collection[int]) -> list[str]:
     selfies = Selfie.objects.filter(student__in=student_pks)
     names = list(selfies.exclude(image="").values_list("image", flat=True))
     selfies.delete()
+    FaceTemplate.objects.filter(student__in=student_pks).delete()
     Student.objects.filter(pk__in=student_pks).update(wrapped_key=None)
     return names
 

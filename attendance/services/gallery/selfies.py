@@ -8,6 +8,7 @@ from attendance.services import files, keys, queue, sealing
 from attendance.services.audit import record_event
 from attendance.services.engine import Photo
 from attendance.services.errors import ByHandOnly, SelfieTwin, WrongState, not_found
+from attendance.services.gallery.confirmed import forget_without_selfie, remove_confirmed
 from attendance.services.gallery.consent import require_consent
 from attendance.services.gallery.templates import accept_selfie
 from attendance.services.school import require_face_features
@@ -88,12 +89,15 @@ def review_held_selfie(*, selfie: Selfie, accept: bool, by: User) -> None:
         _note(locked, "selfie.accepted" if accept else "selfie.refused", by=by)
         if not accept:
             locked.delete()
+        elif locked.look_alike is not None:
+            for twin in (locked.student, locked.look_alike):
+                remove_confirmed(student=twin, by=by)  # nothing that a slip could have given to the other one
     for name in names:
         files.remove(name)
 
 
 def remove_selfie(*, selfie: Selfie, by: User | None) -> None:
-    """Delete a selfie with its template and file."""
+    """Delete a selfie with its template and file; with the last one goes what confirmed faces had added."""
     with transaction.atomic():
         locked = Selfie.objects.select_for_update().filter(pk=selfie.pk).first()
         if locked is None:
@@ -101,6 +105,7 @@ def remove_selfie(*, selfie: Selfie, by: User | None) -> None:
         name = locked.image.name
         _note(locked, "selfie.removed", by=by)
         locked.delete()
+        forget_without_selfie(locked.student, by=by)
     files.remove(name)
 
 

@@ -1,4 +1,4 @@
-"""Sealed embeddings of accepted selfies, opened only to search a class photo or to compare a new selfie."""
+"""Sealed embeddings of accepted selfies and confirmed faces, opened only to search a photo or to compare a new one."""
 
 import datetime as dt
 import logging
@@ -44,10 +44,15 @@ def classmates_gallery(*, student_pk: int, model_id: str) -> engine.Gallery:
     return _opened(searchable().filter(student__in=classmates, model_id=model_id), model_id)
 
 
+def own_selfies(*, student_pk: int, model_id: str) -> engine.Gallery:
+    """Open the templates of a student's accepted selfies."""
+    return _opened(searchable().filter(student=student_pk, selfie__isnull=False, model_id=model_id), model_id)
+
+
 def searchable() -> QuerySet[FaceTemplate]:
-    """Templates that a photo may be compared with: accepted, and their student agrees and is not marked by hand."""
+    """Templates that a photo may be compared with: accepted or confirmed, of who agrees and is not marked by hand."""
     return FaceTemplate.objects.filter(
-        selfie__verdict=Selfie.Verdict.ACCEPTED,
+        Q(selfie__verdict=Selfie.Verdict.ACCEPTED) | Q(face__isnull=False),
         student__by_hand_only=False,
         student__erased_at=None,
         student__wrapped_key__isnull=False,
@@ -62,6 +67,12 @@ def look_alikes(student_pks: set[int]) -> set[int]:
         verdict=Selfie.Verdict.ACCEPTED, student__in=student_pks, look_alike__in=student_pks
     ).values_list("student_id", "look_alike_id")
     return {pk for pair in pairs for pk in pair if pk is not None}
+
+
+def has_look_alike(student_pk: int) -> bool:
+    """Whether a selfie of this student, or one of somebody else, was ever found to look like the other's."""
+    mine = Q(student=student_pk, look_alike__isnull=False)
+    return Selfie.objects.filter(mine | Q(look_alike=student_pk)).exclude(verdict=Selfie.Verdict.REPLACED).exists()
 
 
 def accept_selfie(selfie: Selfie) -> list[str]:
