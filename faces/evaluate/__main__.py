@@ -1,4 +1,4 @@
-"""``python -m faces.evaluate classes|groups|pairs|detection|threshold PATH``."""
+"""``python -m faces.evaluate classes|groups|pairs|detection|small|threshold PATH``."""
 
 import argparse
 import json
@@ -13,14 +13,16 @@ from faces.evaluate.classes import evaluate_classes
 from faces.evaluate.detection import evaluate_detection
 from faces.evaluate.groups import evaluate_groups
 from faces.evaluate.pairs import evaluate_pairs
+from faces.evaluate.small import OpenPipeline, evaluate_small
 from faces.evaluate.threshold import evaluate_threshold
-from faces.models import build_pipeline
+from faces.models import build_detector, build_embedder, build_pipeline
 from faces.models.plain_deepface import PlainDeepFace
 from faces.types import Engine
 
 _EPILOG = """examples:
   python -m faces.evaluate classes ../shared/data/class_photos
   python -m faces.evaluate pairs ../shared/data/lfw/images ../shared/data/lfw/pairsDevTest.txt --json
+  python -m faces.evaluate small ../shared/data/people --people 200
   python -m faces.evaluate threshold ../shared/data
 
 The result goes to standard output, progress to standard error. Exit status: 0 measured, 2 error.
@@ -67,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("path", type=Path, metavar="PATH", help="folder laid out as in docs/recognition.md")
         if name == "pairs":
             command.add_argument("pairs_file", type=Path, metavar="PAIRS", help="pairs file in LFW's format")
+        if name == "small":
+            command.add_argument("--people", type=int, help="so many, chosen by a hash of the name (default: all)")
         if name == "threshold":
             command.add_argument("--max-false-marks", type=int, default=0, help="in all class photos (default 0)")
             command.add_argument(
@@ -92,6 +96,11 @@ def _engine(options: argparse.Namespace) -> Engine:
     folder = weights.weights_dir() if options.weights is None else options.weights
     if options.recipe == "plain-deepface":
         return PlainDeepFace(folder, **chosen)
+    if options.measure == "small":
+        detector, recogniser = ([chosen[kind]] if kind in chosen else [] for kind in ("detector", "model"))
+        return OpenPipeline(
+            build_detector(*detector, weights_dir=folder), build_embedder(*recogniser, weights_dir=folder)
+        )
     return build_pipeline(**chosen, weights_dir=folder)
 
 
@@ -123,6 +132,7 @@ _ABOUT = {
     "groups": "Real group photos, enrolled by one portrait a person.",
     "pairs": "Verification of pairs in LFW's format: PATH holds the pictures.",
     "detection": "Boxes found against boxes drawn by hand.",
+    "small": "Faces shrunk to 16-24, 24-34 and 34-48 px against a clear enrolment; PATH holds a folder a person.",
     "threshold": "Choose the threshold from all class and group photos below PATH.",
 }
 
@@ -133,6 +143,7 @@ _MEASURES: dict[str, Callable[[Engine, argparse.Namespace, float], Report]] = {
         engine, options.path, options.pairs_file, threshold_cosine=options.threshold
     ),
     "detection": lambda engine, options, threshold: evaluate_detection(engine, options.path),
+    "small": lambda engine, options, threshold: evaluate_small(engine, options.path, people=options.people),
     "threshold": lambda engine, options, threshold: evaluate_threshold(
         engine,
         options.path,

@@ -58,9 +58,19 @@ def build_pipeline(model: str = "sface", *, detector: str = "yunet", weights_dir
         WeightsError: its weights are missing, or are not those of the manifest.
     """
     directory = weights.weights_dir() if weights_dir is None else weights_dir
-    build_detector = _detector(detector)
-    build_embedder = _recogniser(model)
-    return FacePipeline(build_detector(directory), build_embedder(directory))
+    detector_builder = _detector(detector)
+    embedder_builder = _recogniser(model)
+    return FacePipeline(detector_builder(directory), embedder_builder(directory))
+
+
+def build_embedder(model: str = "sface", *, weights_dir: Path | None = None) -> Embedder:
+    """Load a recogniser alone; see ``build_pipeline``."""
+    return _recogniser(model)(weights.weights_dir() if weights_dir is None else weights_dir)
+
+
+def build_detector(detector: str = "yunet", *, weights_dir: Path | None = None) -> Detector:
+    """Load a detector alone; see ``build_pipeline``."""
+    return _detector(detector)(weights.weights_dir() if weights_dir is None else weights_dir)
 
 
 def _recogniser(name: str) -> Callable[[Path], Embedder]:
