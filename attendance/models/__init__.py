@@ -2,6 +2,7 @@
 
 from attendance.models.audit import AuditEvent
 from attendance.models.courses import Course, Enrolment, SchoolSettings, Term
+from attendance.models.face_models import FaceCalibration, MarkDifference, ShadowPhoto
 from attendance.models.gallery import (
     Consent,
     EnrolmentLink,
@@ -25,14 +26,17 @@ __all__ = [
     "DetectedFace",
     "Enrolment",
     "EnrolmentLink",
+    "FaceCalibration",
     "FaceModelChange",
     "FaceTemplate",
     "Heartbeat",
+    "MarkDifference",
     "PolicyText",
     "QueuedWork",
     "Role",
     "SchoolSettings",
     "Selfie",
+    "ShadowPhoto",
     "Snapshot",
     "Source",
     "Status",

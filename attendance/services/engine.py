@@ -7,10 +7,12 @@ in workers only.
 import datetime as dt
 import hashlib
 import io
+import math
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -18,20 +20,31 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
+from numpy.typing import NDArray
 from PIL import Image
 
-from attendance.services.errors import BadPhoto, EngineNotReady, UnknownFaceModel, UnsupportedPhoto, UnusableFace
-from faces import images, match, quality, template_update
+from attendance.services.errors import (
+    BadPhoto,
+    EngineNotReady,
+    InvalidValue,
+    TooFewComparisons,
+    UnknownFaceModel,
+    UnsupportedPhoto,
+    UnusableFace,
+)
+from faces import calibration, images, match, quality, template_update
 from faces.errors import (
     FaceError,
     ImageTooLarge,
     NoFace,
     PoorQuality,
     SeveralFaces,
+    TooFewScores,
     UnknownModel,
     UnsupportedImage,
     WeightsError,
 )
+from faces.evaluate import pairs
 from faces.types import Box, Embedding, Face
 from faces.types import Engine as Pipeline
 
@@ -222,6 +235,61 @@ def solve(
         )
         for found, ranked in zip(matches, near, strict=True)
     ]
+
+
+def similarities(probes: Sequence[Embedding], gallery: Gallery) -> tuple[tuple[int, ...], NDArray[np.float32]]:
+    """Compare probes with every student's best template.
+
+    Args:
+        probes: n, of the gallery's model; at least one.
+        gallery: must not be empty.
+
+    Returns:
+        the students, and float32 (n, students) with a column for each.
+    """
+    searched = match.Gallery(
+        tuple(str(pk) for pk in gallery.student_pks), np.stack(gallery.embeddings), gallery.model_id
+    )
+    return tuple(int(pk) for pk in searched.people), match.best_by_person(np.stack(probes), searched)
+
+
+def pair_scores(pipeline: Pipeline, images_dir: Path, pairs_file: Path) -> pairs.CrossScores:
+    """Compare all pictures of a pairs file in LFW's format.
+
+    Raises:
+        InvalidValue: the file or a picture is missing, or cannot be read.
+    """
+    try:
+        return pairs.cross_scores(pipeline, images_dir, pairs_file)
+    except (FaceError, OSError) as error:
+        raise InvalidValue(str(error)) from error
+
+
+def calibrate(
+    genuine: NDArray[np.float32], impostors: NDArray[np.float32], *, rate: float, gallery_size: int
+) -> calibration.Calibration:
+    """Choose the threshold that keeps a rate of errors in searches of a gallery; of size 1, in comparisons.
+
+    Args:
+        genuine: (m,), similarities of people with themselves.
+        impostors: (n,), similarities of different people.
+        rate: range (0, 1).
+        gallery_size: at least 1.
+
+    Raises:
+        TooFewComparisons: n is too small to state this rate.
+    """
+    try:
+        return calibration.calibrate(genuine, impostors, rate=calibration.comparison_rate(rate, gallery_size))
+    except TooFewScores as error:
+        least = -math.expm1(gallery_size * math.log1p(-min(calibration.least_rate(error.found), 0.5)))
+        raise TooFewComparisons(
+            _(
+                "There are %(found)d comparisons of different people, and stating a rate of %(rate)g takes "
+                "%(needed)d. These can state %(least)g at best: ask for that, or bring more."
+            )
+            % {"found": error.found, "rate": rate, "needed": error.needed, "least": math.ceil(least * 1e6) / 1e6}
+        ) from error
 
 
 class _Pipelines:

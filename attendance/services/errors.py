@@ -201,6 +201,13 @@ class InvalidValue(ServiceError):
     code = "invalid-value"
 
 
+class TooFewComparisons(ServiceError):
+    """Too few comparisons of different people to state the asked rate of errors."""
+
+    code = "too-few-comparisons"
+    status = 409
+
+
 class WrongState(ServiceError):
     """The thing is not in a state in which this can be done."""
 

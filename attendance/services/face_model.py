@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from attendance.models import UNFINISHED, FaceModelChange, FaceTemplate, SchoolSettings
+from attendance.models import UNFINISHED, FaceCalibration, FaceModelChange, FaceTemplate, SchoolSettings
 from attendance.services import engine
 from attendance.services.errors import EngineNotReady
 from attendance.services.school import school_settings
@@ -48,9 +48,17 @@ def active_pipeline() -> engine.Pipeline:
 
 
 def threshold_cosine(pipeline: engine.Pipeline) -> float:
-    """Give the similarity that a match must reach: the operator's, or as calibrated."""
+    """Give the similarity that a match must reach: the operator's, else the school's calibration, else the recipe's."""
     chosen: float | None = settings.MATCH_THRESHOLD_COSINE
-    return pipeline.threshold_cosine if chosen is None else chosen
+    if chosen is not None:
+        return chosen
+    calibrated = calibration_of(pipeline.model_id)
+    return pipeline.threshold_cosine if calibrated is None else calibrated.threshold_cosine
+
+
+def calibration_of(model_id: str) -> FaceCalibration | None:
+    """Give the calibration that holds for a recipe, the newest one."""
+    return FaceCalibration.objects.filter(model_id=model_id).order_by("-created_at", "-pk").first()
 
 
 def hold(pipeline: engine.Pipeline) -> None:
