@@ -7,14 +7,14 @@ from typing import Final
 from django.db import DatabaseError, connections
 
 from attendance import tasks
-from attendance.services import files, heartbeats, privacy, queue
+from attendance.services import files, heartbeats, privacy, queue, renewal
 
 _log = logging.getLogger(__name__)
 A_DAY_SECONDS: Final = 24 * 3600
 
 
 def sweep(*, thorough: bool = True) -> int:
-    """Fail what killed its workers, call for what is overdue, leave a sign of life.
+    """Fail what killed its workers, call for what is overdue or was seen by a former model, leave a sign of life.
 
     Args:
         thorough: also remove files without a row, which takes a look at every file, and once a day forget what has
@@ -24,6 +24,7 @@ def sweep(*, thorough: bool = True) -> int:
         how many rows a worker was called for.
     """
     queue.give_up_lost()
+    renewal.queue_stale_photos()
     called = 0
     for work in queue.overdue():
         if not tasks.wake(work):

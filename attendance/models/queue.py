@@ -7,6 +7,7 @@ States and their arrows (the only ones)::
       |  +---lease over / retry+    +--refused----> FAILED   (with a reason; retry by hand goes back to QUEUED)
       |                                               |
       +-------------------------retry-----------------+
+    DONE --another face model, while the session is open--> QUEUED
     QUEUED | PROCESSING --photo deleted, student erased--> CANCELLED
 
 A claim is one conditional UPDATE that sets ``lease_until`` by the database's clock and raises ``fencing_token``; a

@@ -153,6 +153,18 @@ def requeue(work: QueuedWork) -> bool:
     )
 
 
+def again(rows: QuerySet[Any]) -> int:
+    """Queue work that is done once more, as when another face model has to look at it."""
+    return rows.filter(state=WorkState.DONE).update(
+        state=WorkState.QUEUED, attempts=0, not_before=Now(), queued_at=Now(), woken_at=None, finished_at=None
+    )
+
+
+def is_waiting(model: type[QueuedWork]) -> bool:
+    """Whether work of this kind is due and nobody is at it."""
+    return model._default_manager.filter(state=WorkState.QUEUED, not_before__lte=Now()).exists()
+
+
 def cancel(rows: QuerySet[Any]) -> int:
     """Cancel unfinished work; whoever is at it right now will find its token void."""
     unfinished = rows.filter(state__in=UNFINISHED)

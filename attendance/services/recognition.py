@@ -98,7 +98,7 @@ def _replace_faces(
                 threshold_cosine=threshold,
             )
         )
-    pairs = _same_faces(before, rows)
+    pairs = same_faces(before, rows)
     for old, new in pairs:
         new.decision, new.decided_student_id = old.decision, old.decided_student_id
         new.decided_by_id, new.rejected, new.outsider = old.decided_by_id, old.rejected, old.outsider
@@ -110,7 +110,7 @@ def _replace_faces(
     return rows
 
 
-def _same_faces(before: Sequence[DetectedFace], now: Sequence[DetectedFace]) -> list[tuple[DetectedFace, DetectedFace]]:
+def same_faces(before: Sequence[DetectedFace], now: Sequence[DetectedFace]) -> list[tuple[DetectedFace, DetectedFace]]:
     """Pair faces of two runs that overlap, best overlap first, each once."""
     overlaps = sorted(
         ((_box(old).iou(_box(new)), i, j) for i, old in enumerate(before) for j, new in enumerate(now)), reverse=True
