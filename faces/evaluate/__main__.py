@@ -10,6 +10,7 @@ from typing import Any
 from faces import weights
 from faces.errors import FaceError
 from faces.evaluate.classes import evaluate_classes
+from faces.evaluate.confirm import evaluate_confirm
 from faces.evaluate.detection import evaluate_detection
 from faces.evaluate.groups import evaluate_groups
 from faces.evaluate.pairs import evaluate_pairs
@@ -71,6 +72,10 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("pairs_file", type=Path, metavar="PAIRS", help="pairs file in LFW's format")
         if name == "small":
             command.add_argument("--people", type=int, help="so many, chosen by a hash of the name (default: all)")
+        if name == "groups":
+            command.add_argument(
+                "--confirm", type=int, metavar="K", help="also with the faces of K other photos confirmed by a teacher"
+            )
         if name == "threshold":
             command.add_argument("--max-false-marks", type=int, default=0, help="in all class photos (default 0)")
             command.add_argument(
@@ -138,7 +143,11 @@ _ABOUT = {
 
 _MEASURES: dict[str, Callable[[Engine, argparse.Namespace, float], Report]] = {
     "classes": lambda engine, options, threshold: evaluate_classes(engine, options.path, threshold_cosine=threshold),
-    "groups": lambda engine, options, threshold: evaluate_groups(engine, options.path, threshold_cosine=threshold),
+    "groups": lambda engine, options, threshold: (
+        evaluate_groups(engine, options.path, threshold_cosine=threshold)
+        if options.confirm is None
+        else evaluate_confirm(engine, options.path, threshold_cosine=threshold, confirm=options.confirm)
+    ),
     "pairs": lambda engine, options, threshold: evaluate_pairs(
         engine, options.path, options.pairs_file, threshold_cosine=options.threshold
     ),

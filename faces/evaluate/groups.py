@@ -25,7 +25,7 @@ def embed_groups(engine: Engine, path: Path) -> list[list[Trial]]:
         A list a set, with one trial a photo.
     """
     truth = read_truth(path)
-    portraits = _portraits(engine, path, truth["portraits"])
+    portraits = embed_portraits(engine, path, truth["portraits"])
     photos = _photos(engine, path, truth["photos"])
     sets = max((len(faces) for faces in portraits.values()), default=0)
     trials = []
@@ -55,7 +55,8 @@ def evaluate_groups(engine: Engine, path: Path, *, threshold_cosine: float) -> d
     }
 
 
-def _portraits(engine: Engine, path: Path, listed: dict[str, list[str]]) -> dict[str, list[Face | None]]:
+def embed_portraits(engine: Engine, path: Path, listed: dict[str, list[str]]) -> dict[str, list[Face | None]]:
+    """Enrol everybody by each of their portraits; None stands for one without a face."""
     return {
         person: [
             enrol(engine, load(path / name))[0]

@@ -78,6 +78,27 @@ def test_groups_enrol_everybody_by_each_portrait_in_turn(groups: Path, capsys: p
     assert (report["present"], report["absent"]) == (2, 2)
 
 
+def test_a_confirmed_face_finds_who_looks_like_it_and_not_like_the_portrait(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weak = Look("ada", 0.45, size_px=64)
+    write(tmp_path / "p/ada.jpg", selfie_of("ada"))
+    write(tmp_path / "p/ben.jpg", selfie_of("ben"))
+    write(tmp_path / "1.jpg", class_photo(weak, "zoe"))
+    write(tmp_path / "2.jpg", class_photo(weak, "yan", seed=1))
+    truth = {
+        "portraits": {"ada": ["p/ada.jpg"], "ben": ["p/ben.jpg"]},
+        "photos": [{"photo": "1.jpg", "present": ["ada"]}, {"photo": "2.jpg", "present": ["ada"]}],
+    }
+    write(tmp_path / "truth.json", json.dumps(truth))
+    report = measure(capsys, "groups", tmp_path, "--confirm", "1")
+    assert (report["recall_before"], report["recall"], report["templates_added"]) == (0.0, 1.0, 1.0)
+    assert (report["false_marks_before"], report["false_marks"], report["absent"]) == (0, 0, 2)
+    small = Look("ada", 0.45, size_px=50)
+    write(tmp_path / "2.jpg", class_photo(small, "yan", seed=1))
+    assert measure(capsys, "groups", tmp_path, "--confirm", "1")["templates_added"] == 0.5
+
+
 def test_pairs_reports_accuracy_and_val(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, person in [("Ada", "ada"), ("Ben", "ben")]:
         for number in (1, 2):
