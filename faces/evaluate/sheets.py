@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from faces.evaluate.degrade import WINDOW_SIDES, cut_out
+from faces.degrade import WINDOW_SIDES, cut_out
 from faces.tiles import mapped
 from faces.types import Detection, Embedder, Embeddings, RGBImage
 

@@ -11,12 +11,12 @@ from tqdm import tqdm
 
 from faces.distance import cosine_similarities
 from faces.errors import FaceError
-from faces.evaluate.degrade import BANDS, degraded, drawn
+from faces.degrade import BANDS, degraded, drawn
 from faces.evaluate.metrics import val_table
 from faces.evaluate.people import Portrait, chosen, find_portraits, hashed, people_in
 from faces.evaluate.sheets import FaceInPicture, embed_windows
 from faces.pipeline import FacePipeline
-from faces.types import Detector, Embedder, Embeddings, Engine
+from faces.types import Detector, Embedder, Embeddings, Engine, RGBImage
 
 FARS: Final = ("0.001", "0.0001")
 FULL: Final = "full"
@@ -131,10 +131,22 @@ def evaluate_small(engine: Engine, path: Path, *, people: int | None = None) -> 
 
 
 def shrunken(probes: list[Portrait], band: str) -> Iterator[FaceInPicture]:
-    """Degrade probes into a band, each by numbers that hang on person, file and band alone."""
+    """Degrade probes into a band."""
     for one in tqdm(probes, desc=f"faces of {band} px", unit="face", leave=False):
-        seed = int(hashed(f"{one.person}/{one.path.name}/{band}") * 2**48)
-        yield degraded(one.image(), one.detection, drawn(np.random.default_rng(seed), BANDS[band]))
+        yield shrink(one, one.image(), band, BANDS[band])
+
+
+def shrink(one: Portrait, image: RGBImage, draw: str, width_px: tuple[float, float]) -> FaceInPicture:
+    """Degrade a face by numbers that hang on person, file and the name of the draw alone.
+
+    Args:
+        one: the photograph and its face.
+        image: the photograph, read.
+        draw: the band, or any other name.
+        width_px: range of the face's width.
+    """
+    seed = int(hashed(f"{one.person}/{one.path.name}/{draw}") * 2**48)
+    return degraded(image, one.detection, drawn(np.random.default_rng(seed), width_px))
 
 
 def _as_stored(portraits: list[Portrait], what: str) -> Iterator[FaceInPicture]:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from faces.distance import unit_rows
 from faces.evaluate.__main__ import main
-from faces.evaluate.degrade import BANDS, Degradation, degraded, drawn
+from faces.degrade import BANDS, Degradation, degraded, drawn
 from faces.evaluate.people import chosen, hashed
 from faces.evaluate.sheets import embed_windows, laid_out
 from faces.evaluate.small import OpenPipeline
