@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from faces.cluster import cluster
+from faces.cluster import cluster, cluster_threshold
 from faces.distance import cosine_distance, l2_distance
 from faces.drawing import draw_faces
 from faces.errors import FaceError, NoFace, SeveralFaces
@@ -167,14 +167,15 @@ def _identify(engine: Engine, options: argparse.Namespace) -> Outcome:
 
 
 def _cluster(engine: Engine, options: argparse.Namespace) -> Outcome:
-    if _threshold(engine, options) <= 0.0:
+    threshold = cluster_threshold(engine.threshold_cosine) if options.threshold is None else float(options.threshold)
+    if threshold <= 0.0:
         raise FaceError("cluster needs a threshold above 0.")
     paths = sorted(_pictures(options.folder))
     found = [(path, face) for path, faces in _find_in(engine, paths) for face in faces]
     labels = cluster(
         stack([face for _, face in found]),
         photos=[str(path) for path, _ in found],
-        threshold_cosine=_threshold(engine, options),
+        threshold_cosine=threshold,
     )
     groups: dict[int, list[dict[str, Any]]] = {}
     for (path, face), label in zip(found, labels, strict=True):
@@ -185,7 +186,7 @@ def _cluster(engine: Engine, options: argparse.Namespace) -> Outcome:
         f"person {label}: " + ", ".join(sorted(face["photo"] for face in faces)) for label, faces in groups.items()
     ]
     lines.append(f"{len(groups)} people, {len(found)} faces, {len(paths)} pictures")
-    result = {"threshold": _threshold(engine, options), "people": [groups[label] for label in sorted(groups)]}
+    result = {"threshold": threshold, "people": [groups[label] for label in sorted(groups)]}
     return result, lines, bool(found)
 
 

@@ -1,4 +1,4 @@
-"""``python -m faces.evaluate classes|groups|pairs|detection|small|threshold PATH``."""
+"""``python -m faces.evaluate classes|groups|pairs|detection|small|clusters|threshold PATH``."""
 
 import argparse
 import json
@@ -10,6 +10,7 @@ from typing import Any
 from faces import weights
 from faces.errors import FaceError
 from faces.evaluate.classes import evaluate_classes
+from faces.evaluate.clusters import evaluate_clusters
 from faces.evaluate.confirm import evaluate_confirm
 from faces.evaluate.detection import evaluate_detection
 from faces.evaluate.groups import evaluate_groups
@@ -24,6 +25,7 @@ _EPILOG = """examples:
   python -m faces.evaluate classes ../shared/data/class_photos
   python -m faces.evaluate pairs ../shared/data/lfw/images ../shared/data/lfw/pairsDevTest.txt --json
   python -m faces.evaluate small ../shared/data/people --people 200
+  python -m faces.evaluate clusters ../shared/data/people
   python -m faces.evaluate threshold ../shared/data
 
 The result goes to standard output, progress to standard error. Exit status: 0 measured, 2 error.
@@ -138,6 +140,7 @@ _ABOUT = {
     "pairs": "Verification of pairs in LFW's format: PATH holds the pictures.",
     "detection": "Boxes found against boxes drawn by hand.",
     "small": "Faces shrunk to 16-24, 24-34 and 34-48 px against a clear enrolment; PATH holds a folder a person.",
+    "clusters": "Pictures grouped without names, against one folder a person.",
     "threshold": "Choose the threshold from all class and group photos below PATH.",
 }
 
@@ -153,6 +156,9 @@ _MEASURES: dict[str, Callable[[Engine, argparse.Namespace, float], Report]] = {
     ),
     "detection": lambda engine, options, threshold: evaluate_detection(engine, options.path),
     "small": lambda engine, options, threshold: evaluate_small(engine, options.path, people=options.people),
+    "clusters": lambda engine, options, threshold: evaluate_clusters(
+        engine, options.path, threshold_cosine=options.threshold
+    ),
     "threshold": lambda engine, options, threshold: evaluate_threshold(
         engine,
         options.path,

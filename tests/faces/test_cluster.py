@@ -1,11 +1,13 @@
 import time
+from collections import Counter
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.cluster.hierarchy import fcluster, linkage
 
-from faces.cluster import cluster
+from faces.cluster import cluster, cluster_threshold
 from faces.distance import unit_rows
 from faces.types import Embeddings
 
@@ -41,6 +43,16 @@ def test_two_faces_of_one_photo_are_never_the_same_person() -> None:
 def test_the_likelier_of_two_faces_of_one_photo_joins_and_the_other_stays_out() -> None:
     faces = at_angles(0, 30, 10)
     assert cluster(faces, photos=["a", "a", "b"], threshold_cosine=0.5) == [0, 1, 0]
+
+
+def test_without_photos_nothing_is_kept_apart() -> None:
+    assert cluster(at_angles(0, 90, 0), threshold_cosine=0.5) == [0, 1, 0]
+
+
+def test_threshold_of_groups_lies_between_that_of_identification_and_one() -> None:
+    assert cluster_threshold(1.0) == 1.0
+    for threshold in (0.355, 0.75):
+        assert threshold <= cluster_threshold(threshold) < 1.0
 
 
 def test_a_chain_of_look_alikes_is_not_one_person() -> None:
@@ -80,19 +92,45 @@ def test_clusters_respect_photos_and_threshold(seed: int, count: int, threshold:
             assert shared or mean < threshold + 1e-6
 
 
-@settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1))
-def test_order_of_the_faces_does_not_change_who_is_together(seed: int) -> None:
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), photos=st.integers(1, 12), spread=st.sampled_from([0.0, 0.05, 1.0]))
+def test_order_of_the_faces_does_not_change_who_is_together(seed: int, photos: int, spread: float) -> None:
+    # Spread 0 makes equal vectors, where everything is a tie.
     random = np.random.default_rng(seed)
-    people = unit_rows(random.normal(size=(4, 32)))
-    faces = unit_rows(np.repeat(people, 4, axis=0) + 0.05 * random.normal(size=(16, 32)))
-    photos = [str(number % 4) for number in range(16)]
+    people = unit_rows(random.normal(size=(4, 8)))
+    faces = unit_rows(np.repeat(people, 4, axis=0) + spread * random.normal(size=(16, 8)))
+    keys = [str(key) for key in random.integers(0, photos, size=16)]
     order = random.permutation(16)
-    straight = cluster(faces, photos=photos, threshold_cosine=0.6)
-    shuffled = cluster(faces[order], photos=[photos[i] for i in order], threshold_cosine=0.6)
-    together = {(i, j) for i in range(16) for j in range(16) if straight[i] == straight[j]}
-    again = {(int(order[i]), int(order[j])) for i in range(16) for j in range(16) if shuffled[i] == shuffled[j]}
-    assert together == again
+    straight = cluster(faces, photos=keys, threshold_cosine=0.6)
+    shuffled = cluster(faces[order], photos=[keys[i] for i in order], threshold_cosine=0.6)
+    assert groups_of(faces, keys, straight) == groups_of(faces[order], [keys[i] for i in order], shuffled)
+
+
+def groups_of(faces: Embeddings, photos: list[str], labels: list[int]) -> Counter[tuple[tuple[bytes, str], ...]]:
+    """Groups by what is in them, so that two equal faces of one photo stand for each other."""
+    groups: dict[int, list[tuple[bytes, str]]] = {}
+    for face, photo, label in zip(faces, photos, labels, strict=True):
+        groups.setdefault(label, []).append((face.tobytes(), photo))
+    return Counter(tuple(sorted(group)) for group in groups.values())
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), copies=st.integers(1, 5), threshold=st.floats(0.05, 0.95))
+def test_equal_faces_of_different_photos_are_together(seed: int, copies: int, threshold: float) -> None:
+    random = np.random.default_rng(seed)
+    faces = np.repeat(unit_rows(random.normal(size=(6, 4))), copies, axis=0)
+    labels = cluster(faces, photos=[str(n) for n in range(len(faces))], threshold_cosine=threshold)
+    for first in range(0, len(faces), copies):
+        assert len(set(labels[first : first + copies])) == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), count=st.integers(2, 25), threshold=st.floats(0.05, 0.95))
+def test_without_photos_it_is_scipys_average_linkage(seed: int, count: int, threshold: float) -> None:
+    faces = unit_rows(np.random.default_rng(seed).normal(size=(count, 3)))
+    theirs = fcluster(linkage(faces.astype(float), "average", metric="cosine"), 1.0 - threshold, "distance")
+    ours = cluster(faces, threshold_cosine=threshold)
+    assert len(set(zip(ours, theirs, strict=True))) == len(set(ours)) == len(set(theirs.tolist()))
 
 
 def test_many_faces_take_seconds() -> None:
