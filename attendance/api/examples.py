@@ -41,6 +41,7 @@ PHOTO: Final = example(
         "face_count": 23,
         "named_count": 21,
         "uncertain_count": 1,
+        "advice": None,
         "width": 4032,
         "height": 3024,
         "taken_at": "2026-03-02T08:04:11Z",

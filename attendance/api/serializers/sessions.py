@@ -16,6 +16,7 @@ from attendance.api.serializers.strict import (
     StrictSerializer,
 )
 from attendance.models import ClassSession, DetectedFace, Snapshot, Student, WorkState
+from attendance.services.advice import photo_advice
 
 
 class SessionSerializer(serializers.Serializer[ClassSession]):
@@ -77,6 +78,9 @@ class PhotoSerializer(serializers.Serializer[Snapshot]):
     face_count = serializers.IntegerField(allow_null=True, help_text="null until DONE.")
     named_count = serializers.IntegerField(help_text="Faces of which machine or teacher says who they are.")
     uncertain_count = serializers.IntegerField(help_text="Faces that wait for a teacher's look.")
+    advice = serializers.SerializerMethodField(
+        help_text="What would make the next photo better; null where nothing would, and until DONE."
+    )
     width = serializers.IntegerField()
     height = serializers.IntegerField()
     taken_at = serializers.DateTimeField(allow_null=True)
@@ -87,6 +91,10 @@ class PhotoSerializer(serializers.Serializer[Snapshot]):
     def get_failure(self, snapshot: Snapshot) -> dict[str, str] | None:
         """Give code and reason of a failed photo."""
         return failure_of(snapshot)
+
+    def get_advice(self, snapshot: Snapshot) -> str | None:
+        """Give one sentence about faces that are too small or blurred."""
+        return photo_advice(snapshot.faces.all())
 
 
 class ImageParameters(StrictSerializer):

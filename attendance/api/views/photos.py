@@ -3,7 +3,7 @@
 import uuid
 from typing import Any, ClassVar
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Prefetch, Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -32,7 +32,8 @@ def _photos(request: Request) -> QuerySet[Snapshot]:
     photos = visible_snapshots(person(request)).annotate(
         named_count=Count("faces", filter=named), uncertain_count=Count("faces", filter=open_question)
     )
-    return photos.order_by("uploaded_at", "pk")
+    measures = DetectedFace.objects.only("snapshot", "width", "quality", "decision")
+    return photos.prefetch_related(Prefetch("faces", measures)).order_by("uploaded_at", "pk")
 
 
 def load_photo(request: Request, public_id: uuid.UUID) -> Snapshot:

@@ -12,6 +12,7 @@ from attendance import tasks
 from attendance.models import ClassSession
 from attendance.permissions import visible_courses, visible_sessions
 from attendance.services import exports, sessions, snapshots
+from attendance.services.advice import session_advice
 from attendance.web.answers import UserRequest, go_back, wants_json
 from attendance.web.decorators import teacher_page
 from attendance.web.downloads import attachment
@@ -40,7 +41,8 @@ def review_context(session: ClassSession) -> dict[str, Any]:
     """What the photos with boxes need."""
     views = photo_views(session)
     open_faces = sum(view.is_open for photo in views for view in photo.faces)
-    return {"session": session, "photo_views": views, "open_faces": open_faces}
+    advice = session_advice(session, [(view.snapshot, [one.face for one in view.faces]) for view in views])
+    return {"session": session, "photo_views": views, "open_faces": open_faces, "advice": advice}
 
 
 @teacher_page
