@@ -16,6 +16,7 @@ READINESS: Final = example(
         "by_hand": 0,
         "held": 0,
         "missing": [{"id": 18, "name": "Ben"}],
+        "retake": [],
     },
 )
 SESSION: Final = example(

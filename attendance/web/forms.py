@@ -343,6 +343,11 @@ class PolicyForm(ServiceFormMixin, forms.Form):
     template_retention_days = forms.IntegerField(
         label=gettext_lazy("Days a face template is kept"), min_value=1, max_value=3650
     )
+    keeps_confirmed = forms.BooleanField(
+        label=gettext_lazy("A teacher's confirmation may add face data"),
+        required=False,
+        help_text=gettext_lazy("For who agrees to this version, which then says so: up to three faces, half a year."),
+    )
 
 
 class SchoolForm(ServiceFormMixin, forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only

@@ -3,6 +3,7 @@
 from typing import Any
 
 from attendance.models import PolicyText, Selfie, Student, WorkState
+from attendance.services import gallery
 
 
 def selfie_context(student: Student) -> dict[str, Any]:
@@ -15,6 +16,7 @@ def selfie_context(student: Student) -> dict[str, Any]:
         "accepted": any(is_accepted(selfie) for selfie in selfies),
         "consent": student.consents.filter(withdrawn_at=None).select_related("policy").first(),
         "policy": PolicyText.objects.first(),
+        "confirmed": gallery.confirmed_templates().filter(student=student).count(),
     }
 
 

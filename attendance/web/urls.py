@@ -50,6 +50,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("students/<int:pk>/link/", students.link, name="student-link"),
     path("students/<int:pk>/by-hand/", students.by_hand, name="student-by-hand"),
     path("students/<int:pk>/consent/", students.consent, name="student-consent"),
+    path("students/<int:pk>/forget-confirmed/", students.forget_confirmed, name="student-forget-confirmed"),
     path("students/<int:pk>/erase/", students.erase, name="student-erase"),
     path("students/<int:pk>/selfies/", selfies.add, name="selfie-add"),
     path("students/<int:pk>/selfies/state/", selfies.state, name="selfie-state"),
@@ -68,6 +69,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("me/selfies/state/", own.state, name="own-state"),
     path("me/consent/", own.consent, name="own-consent"),
     path("me/by-hand/", own.by_hand, name="own-by-hand"),
+    path("me/forget-confirmed/", own.forget_confirmed, name="own-forget-confirmed"),
     path("me/export.json", own.export, name="own-export"),
     # sessions, photos, faces, marks
     path(_session, sessions.page, name="session"),

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from attendance.api.serializers.people import SelfieSerializer, StudentRefSerializer
 from attendance.api.serializers.strict import PageSerializer, StrictSerializer
 from attendance.models import Course, Term
+from attendance.services.gallery import Retake
 
 
 class TermSerializer(serializers.Serializer[Term]):
@@ -49,6 +50,11 @@ class RosterRowSerializer(serializers.Serializer[Any]):
     by_hand_only = serializers.BooleanField()
     consent = serializers.BooleanField()
     selfie = SelfieSerializer(allow_null=True)
+    retake = serializers.ChoiceField(
+        choices=[(one.value, one.value) for one in Retake],
+        allow_blank=True,
+        help_text="Why a new selfie would help: it is old, its time ends, or photos miss the student; else empty.",
+    )
 
 
 class ReadinessSerializer(serializers.Serializer[Any]):
@@ -60,6 +66,7 @@ class ReadinessSerializer(serializers.Serializer[Any]):
     by_hand = serializers.IntegerField()
     held = serializers.IntegerField(help_text="Selfies that wait for a teacher: they look like somebody else.")
     missing = StudentRefSerializer(many=True)
+    retake = StudentRefSerializer(many=True, help_text="Whose selfie has grown old or weak.")
 
 
 class SpanParameters(StrictSerializer):

@@ -1,5 +1,6 @@
 """The gallery: consent, one-time links, selfies, templates, and who of a class can be recognised."""
 
+from attendance.services.gallery.ageing import Advice, Retake, retakes
 from attendance.services.gallery.confirmed import confirmed_templates, remove_confirmed
 from attendance.services.gallery.consent import (
     give_consent,
@@ -25,7 +26,9 @@ from attendance.services.gallery.selfies import (
 )
 
 __all__ = [
+    "Advice",
     "Readiness",
+    "Retake",
     "RosterRow",
     "add_selfie",
     "choose_by_hand",
@@ -39,6 +42,7 @@ __all__ = [
     "readiness",
     "remove_confirmed",
     "remove_selfie",
+    "retakes",
     "retry_selfie",
     "review_held_selfie",
     "roster_rows",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.db.models import Exists, OuterRef, QuerySet
 
 from attendance.models import Consent, Course, Enrolment, Selfie, Student
+from attendance.services.gallery.ageing import Advice, retakes
 from attendance.services.gallery.templates import searchable
 from attendance.services.school import school_settings
 
@@ -21,6 +22,7 @@ class RosterRow:
         by_hand_only: whether they chose to be marked by hand.
         consent: whether they agree to face recognition.
         selfie: the latest that counts, None where there is none.
+        advice: that and why they should give a new one; None where the selfie does its work.
     """
 
     student: Student
@@ -28,6 +30,12 @@ class RosterRow:
     by_hand_only: bool
     consent: bool
     selfie: Selfie | None
+    advice: Advice | None = None
+
+    @property
+    def retake(self) -> str:
+        """Why a new selfie would help: OLD, ENDING, WEAK or empty."""
+        return "" if self.advice is None else self.advice.retake.value
 
     @property
     def state(self) -> str:
@@ -56,6 +64,7 @@ class Readiness:
         by_hand: of them, those who chose to be marked by hand.
         held: of them, those whose selfie waits for a teacher.
         missing: those whom a photo cannot find although they did not choose so.
+        retake: those whose selfie has grown old or weak.
     """
 
     day: dt.date
@@ -64,6 +73,7 @@ class Readiness:
     by_hand: int
     held: int
     missing: list[Student]
+    retake: list[Student]
 
 
 def roster_rows(course: Course, *, day: dt.date) -> list[RosterRow]:
@@ -73,6 +83,7 @@ def roster_rows(course: Course, *, day: dt.date) -> list[RosterRow]:
     # The newest last: it stays in the dictionary.
     for selfie in Selfie.objects.filter(student__in=students).exclude(verdict=Selfie.Verdict.REPLACED).reverse():
         latest[selfie.student_id] = selfie
+    old_or_weak = retakes([student.pk for student in students if not student.by_hand_only], courses=[course])
     return [
         RosterRow(
             student=student,
@@ -80,6 +91,7 @@ def roster_rows(course: Course, *, day: dt.date) -> list[RosterRow]:
             by_hand_only=student.by_hand_only,
             consent=student.agrees,  # type: ignore[attr-defined]  # annotated below
             selfie=latest.get(student.pk),
+            advice=old_or_weak.get(student.pk),
         )
         for student in students
     ]
@@ -99,6 +111,7 @@ def readiness(rows: Sequence[RosterRow], *, day: dt.date) -> Readiness:
         by_hand=sum(row.by_hand_only for row in rows),
         held=sum(row.verdict == Selfie.Verdict.HELD for row in rows),
         missing=[row.student for row in rows if not row.recognisable and not row.by_hand_only],
+        retake=[row.student for row in rows if row.advice is not None],
     )
 
 

@@ -93,6 +93,14 @@ def by_hand(request: UserRequest) -> HttpResponse:
 
 
 @person_page
+@require_POST
+def forget_confirmed(request: UserRequest) -> HttpResponse:
+    """Delete what confirmed faces have added."""
+    gallery.remove_confirmed(student=_own_student(request), by=request.user)
+    return redirect("own")
+
+
+@person_page
 @require_GET
 def export(request: UserRequest) -> HttpResponse:
     """Everything that the school keeps about this student, as JSON."""

@@ -59,7 +59,7 @@ def privacy(request: UserRequest) -> HttpResponse:
         "text": _suggestion(),
     }
     if latest is not None:
-        initial |= {"text": latest.text, "lawful_basis": latest.lawful_basis}
+        initial |= {"text": latest.text, "lawful_basis": latest.lawful_basis, "keeps_confirmed": latest.keeps_confirmed}
     form = PolicyForm(request.POST or None, initial=initial)
     policy = form.submit(gallery.publish_policy, by=request.user)
     if policy is not None:

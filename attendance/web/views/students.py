@@ -27,7 +27,10 @@ def load_student(request: UserRequest, pk: int) -> Student:
 
 def _page_context(request: UserRequest, student: Student) -> dict[str, Any]:
     enrolments = student.enrolments.filter(course__in=visible_courses(request.user)).select_related("course__term")
+    courses = [enrolment.course for enrolment in enrolments]
+    retake = None if student.by_hand_only else gallery.retakes([student.pk], courses=courses).get(student.pk)
     return selfie_context(student) | {
+        "retake": retake,
         "enrolments": enrolments.order_by("-starts_on"),
         "may_administer": may_administer(request.user),
         "end_form": EndForm(initial={"last_day": timezone.localdate()}),
@@ -106,6 +109,14 @@ def consent(request: UserRequest, pk: int) -> HttpResponse:
     else:
         gallery.withdraw_consent(student=student, by=request.user)
         messages.success(request, _("Withdrawn. Selfies and face data are deleted; the attendance stays."))
+    return redirect("student", pk=pk)
+
+
+@teacher_page
+@require_POST
+def forget_confirmed(request: UserRequest, pk: int) -> HttpResponse:
+    """Delete what confirmed faces have added."""
+    gallery.remove_confirmed(student=load_student(request, pk), by=request.user)
     return redirect("student", pk=pk)
 
 

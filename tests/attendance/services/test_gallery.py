@@ -297,7 +297,7 @@ class TestReadiness:
             ) as queries:
                 rows = gallery.roster_rows(course, day=today)
             counts.append((len(rows), len(queries)))
-        assert counts == [(1, 3), (3, 3)]
+        assert counts == [(1, 7), (3, 7)]
 
     def test_every_look_at_a_selfie_is_written_down(self, recognisable: Recognisable, teacher: User) -> None:
         recognisable("ada")

@@ -65,6 +65,7 @@ COURSE_FORMS: Final = [
     "/students/{student}/link/",
     "/students/{student}/by-hand/",
     "/students/{student}/consent/",
+    "/students/{student}/forget-confirmed/",
     "/students/{student}/selfies/",
     "/selfies/{selfie}/review/",
     "/selfies/{selfie}/retry/",
