@@ -41,7 +41,9 @@ _DETECTORS: Final = {
     "yunet-opencv": _Entry("faces.models.yunet.YuNetDetector", "yunet"),
 }
 
-_DEEPFACE_RECOGNISERS: Final = ("Facenet", "Facenet512", "VGG-Face", "ArcFace", "OpenFace", "DeepID", "GhostFaceNet")
+_DEEPFACE_RECOGNISERS: Final = (
+    *("Facenet", "Facenet512", "VGG-Face", "ArcFace", "OpenFace", "DeepID", "GhostFaceNet", "DeepFace"),
+)
 _DEEPFACE_DETECTORS: Final = ("mtcnn", "retinaface", "ssd", "opencv", "centerface", "dlib", "mediapipe", "yolov8n")
 
 

@@ -5,7 +5,7 @@ internet, and faces go through one compiled TensorFlow function a batch size in 
 """
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from faces.distance import unit_rows
 from faces.errors import UnknownModel
-from faces.models import batches
+from faces.models import batches, facenet_crops, fb_deepface
 from faces.models.compiled import compiled
-from faces.models.deepface_weights import Source, supply_weights
+from faces.models.deepface_weights import Source, require, supply_weights
 from faces.types import Box, Detection, Embeddings, RGBImage
 
 
@@ -34,33 +34,43 @@ class Recogniser:
         weights_file: the file deepface would download, looked for in the weights folder.
         width: of the input, pixels.
         height: of the input, pixels.
+        standardise: FaceNet's own preprocessing, from an RGB crop with its margin to the input; None prepares the
+            face as deepface does.
     """
 
     deepface_name: str
     weights_file: str
     width: int
     height: int
+    standardise: Callable[[RGBImage], NDArray[np.float32]] | None = None
+
+    @property
+    def recipe(self) -> str:
+        """Names the preparation, with a version."""
+        return "eyes-1" if self.standardise is None else "facenet-1"
 
 
 RECOGNISERS: Final = {
-    "facenet": Recogniser("Facenet", "facenet_weights.h5", 160, 160),
-    "facenet512": Recogniser("Facenet512", "facenet512_weights.h5", 160, 160),
+    "facenet": Recogniser("Facenet", "facenet_weights.h5", 160, 160, facenet_crops.standardised_each),
+    "facenet512": Recogniser("Facenet512", "facenet512_weights.h5", 160, 160, facenet_crops.standardised_fixed),
+    "deepface": Recogniser("DeepFace", "VGGFace2_DeepFace_weights_val-0.9034.h5", 152, 152),
     "vgg-face": Recogniser("VGG-Face", "vgg_face_weights.h5", 224, 224),
     "arcface": Recogniser("ArcFace", "arcface_weights.h5", 112, 112),
     "openface": Recogniser("OpenFace", "openface_weights.h5", 96, 96),
     "deepid": Recogniser("DeepID", "deepid_keras_weights.h5", 47, 55),
     "ghostfacenet": Recogniser("GhostFaceNet", "ghostfacenet_v1.h5", 112, 112),
 }
-"""Those that deepface builds in Keras on today's TensorFlow. Its DeepFace needs locally connected layers, which Keras 3
-dropped; its SFace is the network that this package has itself, Dlib and Buffalo_L are no Keras networks."""
+"""Those that deepface describes in Keras. Its SFace is the network that this package has itself; Dlib and Buffalo_L are
+no Keras networks."""
 
 
 class DeepFaceEmbedder:
     """A recogniser of deepface behind the ``Embedder`` protocol.
 
     Faces are turned by the line of the eyes, cut out by their box, put on black, and given as BGR in [0, 1], as
-    ``DeepFace.represent`` does with its defaults. The threshold is deepface's own for pairs, which is not calibrated
-    for class photos: ``python -m faces.evaluate threshold`` does that.
+    ``DeepFace.represent`` does with its defaults; those for FaceNet as its weights were trained (``facenet_crops``).
+    The threshold is deepface's own for pairs, which is not calibrated for class photos: ``manage.py calibrate`` and
+    ``python -m faces.evaluate threshold`` do that.
     """
 
     def __init__(self, recogniser: Recogniser, network: Any, weights_sha256: str) -> None:
@@ -73,7 +83,7 @@ class DeepFaceEmbedder:
     @property
     def model_id(self) -> str:
         """Recogniser, weights, and the recipe around them."""
-        return f"deepface-{self._recogniser.deepface_name}-{self._weights_sha256[:12]}-eyes-1"
+        return f"deepface-{self._recogniser.deepface_name}-{self._weights_sha256[:12]}-{self._recogniser.recipe}"
 
     @property
     def dimensions(self) -> int:
@@ -97,16 +107,21 @@ class DeepFaceEmbedder:
         """
         if not detections:
             return np.zeros((0, self._dimensions), dtype=np.float32)
+        return unit_rows(self.forward(self._crops(image, detections)))
+
+    def _crops(self, image: RGBImage, detections: Sequence[Detection]) -> NDArray[np.float32]:
+        standardise = self._recogniser.standardise
+        if standardise is not None:
+            return np.stack([standardise(facenet_crops.margin_crop(image, one.box)) for one in detections])
         bgr = np.ascontiguousarray(image[:, :, ::-1])
         size = (self._recogniser.height, self._recogniser.width)
-        crops = np.concatenate([prepare(aligned_crop(bgr, detection), size) for detection in detections])
-        return unit_rows(self.forward(crops))
+        return np.concatenate([prepare(aligned_crop(bgr, one), size) for one in detections])
 
     def forward(self, crops: NDArray[np.float32]) -> NDArray[np.float32]:
         """Run the network.
 
         Args:
-            crops: float32 (n, height, width, 3), BGR, [0, 1]; n > 0.
+            crops: float32 (n, height, width, 3), prepared as the recogniser wants it; n > 0.
 
         Returns:
             float32 (n, d), not normalised.
@@ -119,7 +134,7 @@ def build_embedder(name: str, weights_dir: Path) -> DeepFaceEmbedder:
 
     Args:
         name: as deepface writes it, in any case: ``Facenet``, ``Facenet512``, ``VGG-Face``, ``ArcFace``, ``OpenFace``,
-            ``DeepID``, ``GhostFaceNet``.
+            ``DeepID``, ``GhostFaceNet``, ``DeepFace``.
         weights_dir: holds the weights files under deepface's names.
 
     Raises:
@@ -130,9 +145,11 @@ def build_embedder(name: str, weights_dir: Path) -> DeepFaceEmbedder:
     if recogniser is None:
         known = ", ".join(one.deepface_name for one in RECOGNISERS.values())
         raise UnknownModel(f"deepface has no recogniser {name} that runs here. There are: {known}.")
-    with supply_weights(weights_dir, f"the recogniser {recogniser.deepface_name}") as source:
-        client = _client_class(recogniser.deepface_name)()
-    return DeepFaceEmbedder(recogniser, client.model, _sha256(source, recogniser))
+    model = f"the recogniser {recogniser.deepface_name}"
+    require(weights_dir / recogniser.weights_file, model)  # before seconds are spent on the network
+    with supply_weights(weights_dir, model) as source:
+        network = _network(recogniser.deepface_name)
+    return DeepFaceEmbedder(recogniser, network, _sha256(source, recogniser))
 
 
 def aligned_crop(bgr: NDArray[np.uint8], detection: Detection) -> NDArray[np.uint8]:
@@ -185,11 +202,13 @@ def _clip(box: Box, image: NDArray[np.uint8]) -> tuple[int, int, int, int]:
     return left, top, max(1, right - left), max(1, bottom - top)
 
 
-def _client_class(deepface_name: str) -> Any:
-    """Find deepface's Keras class whatever backend ``DEEPFACE_BACKEND_ENGINE`` names."""
+def _network(deepface_name: str) -> Any:
+    """Build deepface's Keras network whatever backend ``DEEPFACE_BACKEND_ENGINE`` names."""
+    if deepface_name == "DeepFace":
+        return fb_deepface.build_network()
     dotted = modeling.AVAILABLE_MODELS["facial_recognition"][deepface_name]["tensorflow"]
     module, _, name = dotted.rpartition(".")
-    return getattr(importlib.import_module(module), name)
+    return getattr(importlib.import_module(module), name)().model
 
 
 def _sha256(source: Source, recogniser: Recogniser) -> str:

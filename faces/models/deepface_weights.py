@@ -28,6 +28,20 @@ class Source:
     used: dict[str, str] = field(default_factory=dict)
 
 
+def require(path: Path, model: str) -> None:
+    """Make sure that a file is there.
+
+    Args:
+        path: of the file.
+        model: names what needs it: "the recogniser Facenet".
+
+    Raises:
+        WeightsError: it is not; which file, and where it goes.
+    """
+    if not path.is_file():
+        raise WeightsError(f"{path} is missing: {model} needs deepface's file {path.name} there.")
+
+
 @contextmanager
 def supply_weights(weights_dir: Path, model: str, *, stand_ins: Mapping[str, Path] | None = None) -> Iterator[Source]:
     """Answer deepface's requests for weights from a folder for as long as a model is built.
@@ -49,8 +63,7 @@ def supply_weights(weights_dir: Path, model: str, *, stand_ins: Mapping[str, Pat
         path = weights_dir / file_name
         if not path.is_file() and stand_ins and file_name in stand_ins:
             path = stand_ins[file_name]
-        if not path.is_file():
-            raise WeightsError(f"{path} is missing: {model} needs deepface's file {file_name} there.")
+        require(path, model)
         source.used[file_name] = recorded(path)
         return str(path)
 

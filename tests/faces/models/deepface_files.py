@@ -11,15 +11,31 @@ from deepface.commons import weight_utils
 from deepface.modules import modeling
 from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
 
+from faces.models.locally_connected import LocallyConnected2D
+
 
 def random_client(deepface_name: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Build deepface's own client of a Keras recogniser; no weight keeps a plain value that could be forgotten."""
+    """Build deepface's own client of a Keras recogniser; no weight keeps a plain value that could be forgotten.
+
+    ``client.whole`` is the network with what deepface drops after loading, as its weights file has it.
+    """
+    whole: list[Any] = []
+
+    def filled(model: Any, **_: Any) -> Any:
+        whole.append(shaken(model))
+        return model
+
     dotted = modeling.AVAILABLE_MODELS["facial_recognition"][deepface_name]["tensorflow"]
     module, _, name = dotted.rpartition(".")
     with monkeypatch.context() as patch:
+        if deepface_name == "DeepFace":  # which asks for the TensorFlow that still had its layer
+            patch.setattr(importlib.import_module(module), "tf_minor", 12)
+            patch.setattr("tensorflow.keras.layers.LocallyConnected2D", LocallyConnected2D, raising=False)
         patch.setattr(weight_utils, "download_weights_if_necessary", lambda **_: "")
-        patch.setattr(weight_utils, "load_model_weights", lambda model, **_: shaken(model))
-        return getattr(importlib.import_module(module), name)()
+        patch.setattr(weight_utils, "load_model_weights", filled)
+        client = getattr(importlib.import_module(module), name)()
+    client.whole = whole[0]
+    return client
 
 
 def shaken(model: Any) -> Any:

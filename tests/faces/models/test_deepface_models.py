@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from faces.models.deepface_models import (
     build_embedder,
     prepare,
 )
+from faces.models.facenet_crops import margin_crop, standardised_each
 from faces.types import Box, Detection, Embedder
 from tests.faces.models.deepface_files import random_client, save
 
@@ -45,12 +47,19 @@ def unit(rows: Any) -> Any:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-@pytest.mark.parametrize("key", sorted(RECOGNISERS))
-def test_compiled_batches_equal_deepface_s_own_forward_pass(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("key", sorted(RECOGNISERS.keys() - {"deepface"}))  # which has a test file of its own
+def test_every_recogniser_loads_its_file_and_equals_deepface_s_own_forward_pass(
+    key: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     recogniser = RECOGNISERS[key]
     client = random_client(recogniser.deepface_name, monkeypatch)
     assert client.input_shape == (recogniser.width, recogniser.height)
-    embedder = DeepFaceEmbedder(recogniser, client.model, "0" * 64)
+    save(client.whole, tmp_path / recogniser.weights_file)
+    embedder = build_embedder(key, tmp_path)
+    recorded = json.loads((tmp_path / "recorded.json").read_text())
+    assert recorded.keys() == {recogniser.weights_file}
+    first = recorded[recogniser.weights_file][:12]
+    assert embedder.model_id == f"deepface-{recogniser.deepface_name}-{first}-{recogniser.recipe}"
     crops = np.random.default_rng(1).random((3, recogniser.height, recogniser.width, 3)).astype(np.float32)
     ours, theirs = embedder.forward(crops), np.asarray(client.forward(crops))
     assert ours.shape == theirs.shape == (3, client.output_shape) == (3, embedder.dimensions)
@@ -60,15 +69,15 @@ def test_compiled_batches_equal_deepface_s_own_forward_pass(key: str, monkeypatc
     assert isinstance(embedder, Embedder)
 
 
-def test_weights_come_from_the_folder_and_are_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_facenet_gets_its_faces_as_its_weights_were_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     client = random_client("Facenet", monkeypatch)
-    save(client.model, tmp_path / "facenet_weights.h5")
+    save(client.whole, tmp_path / "facenet_weights.h5")
     embedder = build_embedder("FaceNet", tmp_path)
-    crops = np.random.default_rng(1).random((3, 160, 160, 3)).astype(np.float32)
-    assert np.abs(unit(embedder.forward(crops)) - unit(client.model.predict(crops, verbose=0))).max() < 1e-5
-    [recorded] = json.loads((tmp_path / "recorded.json").read_text()).values()
-    assert embedder.model_id == f"deepface-Facenet-{recorded[:12]}-eyes-1"
+    assert embedder.model_id.endswith("-facenet-1")
     assert embedder.threshold_cosine == 0.6
+    image, found = picture(4), face(100, 80, 60, 80)
+    theirs = client.model(standardised_each(margin_crop(image, found.box))[None], training=False)
+    assert np.abs(embedder.embed(image, [found]) - unit(theirs)).max() < 1e-5
 
 
 def test_changed_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,10 +89,13 @@ def test_changed_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
         build_embedder("DeepID", tmp_path)
 
 
-def test_missing_weights_say_which_file_goes_where(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"facenet512_weights\.h5 is missing") as missing:
-        build_embedder("Facenet512", tmp_path)
-    assert str(tmp_path) in str(missing.value)
+@pytest.mark.parametrize("key", sorted(RECOGNISERS))
+def test_missing_weights_say_which_file_goes_where(key: str, tmp_path: Path) -> None:
+    recogniser = RECOGNISERS[key]
+    place = tmp_path / recogniser.weights_file
+    said = re.escape(f"{place} is missing: the recogniser {recogniser.deepface_name} needs deepface's file")
+    with pytest.raises(WeightsError, match=said):
+        models.build_embedder(recogniser.deepface_name, weights_dir=tmp_path)
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
