@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from attendance.models.gallery import FaceModelChange
 from attendance.models.people import Student
+from attendance.models.records import Source, Status
 from attendance.models.sessions import ClassSession, DetectedFace, Snapshot
 
 
@@ -103,3 +104,10 @@ class MarkDifference(models.Model):
 
     def __str__(self) -> str:
         return f"{self.session_id}/{self.student_id}: {self.old_outcome} > {self.new_outcome}"
+
+    @property
+    def standing_label(self) -> str:
+        """The mark in words, with whose word it was."""
+        if not self.standing:
+            return str(_("not seen"))
+        return f"{Status(self.standing).label}, {Source(self.source).label}"

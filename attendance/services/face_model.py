@@ -49,11 +49,17 @@ def active_pipeline() -> engine.Pipeline:
 
 def threshold_cosine(pipeline: engine.Pipeline) -> float:
     """Give the similarity that a match must reach: the operator's, else the school's calibration, else the recipe's."""
-    chosen: float | None = settings.MATCH_THRESHOLD_COSINE
+    chosen = operators_threshold()
     if chosen is not None:
         return chosen
     calibrated = calibration_of(pipeline.model_id)
     return pipeline.threshold_cosine if calibrated is None else calibrated.threshold_cosine
+
+
+def operators_threshold() -> float | None:
+    """Give the similarity that the operator set for every model; None where calibration decides."""
+    chosen: float | None = settings.MATCH_THRESHOLD_COSINE
+    return chosen
 
 
 def calibration_of(model_id: str) -> FaceCalibration | None:

@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from attendance.web.views import (
     courses,
+    face_model,
     faces,
     health,
     links,
@@ -98,6 +99,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("school/report.csv", school.report_download, name="school-report-csv"),
     path("school/audit/", school.audit, name="school-audit"),
     path("school/queue/", school.queue, name="school-queue"),
+    path("school/model/", face_model.page, name="school-model"),
+    path("school/model/switch/", face_model.switch, name="school-model-switch"),
     path("school/terms/", people.terms, name="terms"),
     path("school/terms/<int:pk>/", people.term, name="term"),
     path("school/people/", people.people, name="people"),

@@ -44,6 +44,7 @@ ADMIN_PAGES: Final = [
     "/school/report.csv?first_day=2026-01-01&last_day=2026-12-31",
     "/school/audit/",
     "/school/queue/",
+    "/school/model/",
     "/school/terms/",
     "/school/people/",
 ]
@@ -77,6 +78,7 @@ ADMIN_FORMS: Final = [
     "/students/{student}/erase/",
     "/school/",
     "/school/privacy/",
+    "/school/model/switch/",
     "/school/terms/",
     "/school/people/",
 ]
