@@ -45,6 +45,8 @@ from faces.errors import (
     WeightsError,
 )
 from faces.evaluate import pairs
+from faces.evidence import Looks
+from faces.evidence import join_looks as _join_looks
 from faces.types import Box, Embedding, Face
 from faces.types import Engine as Pipeline
 
@@ -169,6 +171,11 @@ def find_and_measure(pipeline: Pipeline, jpeg: bytes) -> list[Found]:
     with _as_refusals():
         image = images.decode(jpeg)
         return [Found(face, _measures(quality.assess(image, face.detection))) for face in pipeline.find_faces(image)]
+
+
+def join_looks(photos: Sequence[Sequence[Embedding]], face_px: Sequence[Sequence[float]]) -> list[Looks]:
+    """Find who is in several photos, none of which may be without faces; see ``faces.evidence``."""
+    return _join_looks([np.stack(faces) for faces in photos], face_px)
 
 
 def fit_to_keep(measures: Mapping[str, float]) -> bool:

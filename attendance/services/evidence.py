@@ -25,7 +25,7 @@ def of_faces(faces: Iterable[DetectedFace]) -> dict[int, Evidence]:
     return found
 
 
-def withdraw(session: ClassSession, face: DetectedFace, *, by: User, by_hand_for: int | None = None) -> None:
+def withdraw(session: ClassSession, face: DetectedFace, *, by: User | None, by_hand_for: int | None = None) -> None:
     """Take back the machine's mark that stands on this face, or rest it on another face of the same student.
 
     A mark by hand stays, except that of the student whom a teacher had named on this very face. Runs in the caller's
@@ -34,7 +34,7 @@ def withdraw(session: ClassSession, face: DetectedFace, *, by: User, by_hand_for
     Args:
         session: locked and open.
         face: which no longer speaks for whom it spoke.
-        by: the teacher.
+        by: the teacher; None is the machine, when it decides anew.
         by_hand_for: the student whom a teacher had named, if the word is taken back.
     """
     mine = Q(source=Source.RECOGNISED) | Q(source=Source.MANUAL, student=by_hand_for)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.db import transaction
 
 from attendance.models import AttendanceRecord, ClassSession, DetectedFace, FaceTemplate, Snapshot
-from attendance.services import engine, face_model, files, keys, queue, sealing, solving
+from attendance.services import engine, face_model, files, keys, queue, sealing, solving, together
 from attendance.services.errors import EngineNotReady, not_found
 from attendance.services.gallery.templates import roster_gallery
 from attendance.services.marks import lock_session
@@ -66,6 +66,7 @@ def _write(
         gallery = roster_gallery(course_pk=session.course_id, day=session.held_on, model_id=pipeline.model_id)
         embeddings = {row.pk: one.face.embedding for row, one in zip(faces, found, strict=True)}
         solving.solve_photo(session, faces, embeddings, gallery)
+        together.join_photos(session, gallery)
         # Asked after the gallery was read: a switch of models that came before would have emptied it.
         if not face_model.is_current(pipeline):
             raise EngineNotReady("The school has changed to another face model meanwhile.")

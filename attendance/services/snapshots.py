@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from attendance.models import ClassSession, DetectedFace, Snapshot, UploadKey, User
-from attendance.services import engine, evidence, files, queue
+from attendance.services import engine, evidence, files, queue, solving, together
 from attendance.services.audit import record_event
 from attendance.services.engine import Photo
 from attendance.services.errors import InvalidValue, KeyReused, WrongState, not_found
@@ -77,7 +77,10 @@ def delete_snapshot(*, snapshot: Snapshot, by: User) -> None:
             evidence.withdraw(session, face, by=by)
         name = locked.image.name
         _note(locked, "photo.deleted", by=by)
+        joined = together.joined_marks(session)
         locked.delete()
+        if joined:
+            solving.solve_again(session)  # a look that they rested on may be gone
     files.remove(name)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from django.conf import settings
 
 from attendance.models import AttendanceRecord, ClassSession, DetectedFace, Status, WorkState
-from attendance.services import engine, evidence, keys, records, sealing
+from attendance.services import engine, evidence, keys, records, sealing, together
 from attendance.services.deciding import Probe, Rules, Verdict, decide
 from attendance.services.gallery.templates import look_alikes, roster_gallery
 from attendance.services.school import school_settings
@@ -54,6 +54,7 @@ def solve_again(session: ClassSession) -> None:
     if not by_photo or session.wrapped_key is None:
         return
     gallery = roster_gallery(course_pk=session.course_id, day=session.held_on, model_id=model_id)
+    joined = together.joined_marks(session)
     key, place = keys.session_key(session), keys.probe_place(session.pk, model_id)
     for of_photo in by_photo.values():
         embeddings = {
@@ -61,6 +62,8 @@ def solve_again(session: ClassSession) -> None:
             for face in of_photo
         }
         solve_photo(session, of_photo, embeddings, gallery)
+    together.join_photos(session, gallery)
+    together.withdraw_lost(session, joined)
 
 
 def drop_probe_vectors(session: ClassSession) -> None:
