@@ -32,7 +32,8 @@ from attendance.services.errors import (
     UnsupportedPhoto,
     UnusableFace,
 )
-from faces import calibration, images, match, quality, template_update
+from faces import calibration, evidence, images, match, quality, template_update
+from faces.confidence import Confidence, confidence
 from faces.errors import (
     FaceError,
     ImageTooLarge,
@@ -45,12 +46,10 @@ from faces.errors import (
     WeightsError,
 )
 from faces.evaluate import pairs
-from faces.evidence import Looks
-from faces.evidence import join_looks as _join_looks
 from faces.types import Box, Embedding, Face
 from faces.types import Engine as Pipeline
 
-__all__ = ["Box", "Embedding", "Face", "Found", "Gallery", "Photo", "Pipeline", "Solution"]
+__all__ = ["Box", "Confidence", "Embedding", "Face", "Found", "Gallery", "Photo", "Pipeline", "Solution", "confidence"]
 
 JPEG_QUALITY: Final = 92
 MOST_CONFIRMED: Final = template_update.MOST_TEMPLATES
@@ -173,9 +172,9 @@ def find_and_measure(pipeline: Pipeline, jpeg: bytes) -> list[Found]:
         return [Found(face, _measures(quality.assess(image, face.detection))) for face in pipeline.find_faces(image)]
 
 
-def join_looks(photos: Sequence[Sequence[Embedding]], face_px: Sequence[Sequence[float]]) -> list[Looks]:
+def join_looks(photos: Sequence[Sequence[Embedding]], face_px: Sequence[Sequence[float]]) -> list[evidence.Looks]:
     """Find who is in several photos, none of which may be without faces; see ``faces.evidence``."""
-    return _join_looks([np.stack(faces) for faces in photos], face_px)
+    return evidence.join_looks([np.stack(faces) for faces in photos], face_px)
 
 
 def fit_to_keep(measures: Mapping[str, float]) -> bool:

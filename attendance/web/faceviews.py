@@ -7,8 +7,8 @@ from typing import Final
 from django.utils.translation import gettext as _
 
 from attendance.models import ClassSession, DetectedFace, Snapshot, Student, WorkState
+from attendance.services import engine
 
-SURE_MARGIN_COSINE: Final = 0.15
 LABEL_LETTERS: Final = 14
 SMALLEST_LABEL_SHARE: Final = 1 / 95  # of the photo's width: readable when the photo is zoomed on a phone
 LOOK_FIRST: Final = {"uncertain": 0, "unknown": 1}
@@ -92,11 +92,11 @@ def _word(face: DetectedFace, kind: str) -> str:
         word = DetectedFace.Outsider(face.outsider) if face.outsider else DetectedFace.Decision(face.decision)
         return str(word.label)
     if kind == "uncertain":
-        return _("unsure, please look")
+        return _("please look")
     if kind == "unknown":
         return _("not on this roster")
-    sure = face.similarity is not None and face.similarity >= face.threshold_cosine + SURE_MARGIN_COSINE
-    return _("very likely") if sure else _("likely")
+    sure = engine.confidence(face.similarity or 0.0, threshold_cosine=face.threshold_cosine)
+    return _("clear") if sure == engine.Confidence.CLEAR else _("likely")
 
 
 def face_view(face: DetectedFace, *, photo_width_px: int, place: int = 0) -> FaceView:

@@ -184,7 +184,7 @@ class TestBoxes:
         assert f'x="{world.face.x:.1f}"' in text
         assert 'class="box recognised"' in text
         assert 'class="box unknown"' in text
-        assert "very likely" in text
+        assert "Ada: clear 1.00" in text
 
     def test_list_mirrors_every_box(self, desk: Client, world: World) -> None:
         text = desk.get(f"/sessions/{world.session.pk}/review/").content.decode()
