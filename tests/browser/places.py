@@ -90,5 +90,6 @@ def main_places(stack: Stack, logins: dict[str, str]) -> list[Place]:
         Place("school-report", "admin", "/school/report/"),
         Place("audit", "admin", "/school/audit/"),
         Place("queue", "admin", "/school/queue/"),
+        Place("face-model", "admin", "/school/model/"),
         Place("not-found", "teacher", "/nothing-here/"),
     ]

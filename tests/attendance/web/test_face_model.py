@@ -62,6 +62,7 @@ def test_lists_the_marks_that_would_differ_and_switches(office: Client, waiting:
     assert "1 mark would differ" in text
     assert "Ada" in text
     assert "present, recognised" in text
+    assert "not recognised" in text
     assert "Switch to facenet" in text
     response = office.post("/school/model/switch/", follow=True)
     assert "switch to facenet now" in response.content.decode()
@@ -72,6 +73,7 @@ def test_lists_the_marks_that_would_differ_and_switches(office: Client, waiting:
     assert "by admin" in text
     assert "Deleted then: 1 templates and 2 faces" in text
     assert "Switch to facenet" not in text
+    assert "1 mark differed" in text
 
 
 def test_nothing_to_switch_is_said(office: Client, world: World) -> None:
