@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from tqdm import tqdm
 
+from faces.degrade import cut_out
 from faces.errors import FaceError
 from faces.evaluate.engine import subject
 from faces.images import load
@@ -35,6 +36,12 @@ class Portrait:
     def image(self) -> RGBImage:
         """Read the picture."""
         return load(self.path)
+
+    def window(self) -> tuple[RGBImage, Detection]:
+        """Read what is around the face, and give the face in its pixels."""
+        window, inside = cut_out(self.image(), self.detection)
+        # A view would keep the whole picture.
+        return window.copy(), inside
 
 
 def hashed(name: str) -> float:

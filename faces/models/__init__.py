@@ -1,6 +1,7 @@
 """The neural networks, by name. Importing this package loads none of them; building one does."""
 
 import importlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,7 @@ _DETECTORS: Final = {
 _DEEPFACE_RECOGNISERS: Final = (
     *("Facenet", "Facenet512", "VGG-Face", "ArcFace", "OpenFace", "DeepID", "GhostFaceNet", "DeepFace"),
 )
+_TRAINED_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _DEEPFACE_DETECTORS: Final = ("mtcnn", "retinaface", "ssd", "opencv", "centerface", "dlib", "mediapipe", "yolov8n")
 
 
@@ -61,13 +63,14 @@ def build_pipeline(model: str = "sface", *, detector: str = "yunet", weights_dir
     """
     directory = weights.weights_dir() if weights_dir is None else weights_dir
     detector_builder = _detector(detector)
-    embedder_builder = _recogniser(model)
+    embedder_builder = _recogniser(model, directory)
     return FacePipeline(detector_builder(directory), embedder_builder(directory))
 
 
 def build_embedder(model: str = "sface", *, weights_dir: Path | None = None) -> Embedder:
     """Load a recogniser alone; see ``build_pipeline``."""
-    return _recogniser(model)(weights.weights_dir() if weights_dir is None else weights_dir)
+    directory = weights.weights_dir() if weights_dir is None else weights_dir
+    return _recogniser(model, directory)(directory)
 
 
 def build_detector(detector: str = "yunet", *, weights_dir: Path | None = None) -> Detector:
@@ -75,14 +78,17 @@ def build_detector(detector: str = "yunet", *, weights_dir: Path | None = None) 
     return _detector(detector)(weights.weights_dir() if weights_dir is None else weights_dir)
 
 
-def _recogniser(name: str) -> Callable[[Path], Embedder]:
+def _recogniser(name: str, directory: Path) -> Callable[[Path], Embedder]:
     entry = _RECOGNISERS.get(name.lower())
     if entry is not None:
         return entry.build
     known = _spelt(name, _DEEPFACE_RECOGNISERS)
+    if known is None and _is_trained(name, directory):
+        return lambda folder: _deepface("faces.models.trained.build_embedder", name, folder)
     if known is None:
         raise UnknownModel(
-            f"No recogniser is called {name}. There are: {_listed(_RECOGNISERS, _DEEPFACE_RECOGNISERS)}."
+            f"No recogniser is called {name}. There are: {_listed(_RECOGNISERS, _DEEPFACE_RECOGNISERS)}, and those "
+            f"that were trained into {directory}."
         )
     return lambda directory: _deepface("faces.models.deepface_models.build_embedder", known, directory)
 
@@ -95,6 +101,11 @@ def _detector(name: str) -> Callable[[Path], Detector]:
     if known is None:
         raise UnknownModel(f"No detector is called {name}. There are: {_listed(_DETECTORS, _DEEPFACE_DETECTORS)}.")
     return lambda directory: _deepface("faces.models.deepface_detectors.build_detector", known, directory)
+
+
+def _is_trained(name: str, directory: Path) -> bool:
+    """Whether ``python -m faces.train`` left a recogniser of this name. Asked without loading a network."""
+    return _TRAINED_NAME.fullmatch(name) is not None and (directory / f"{name}.json").is_file()
 
 
 def _deepface(builder: str, name: str, directory: Path) -> Any:
