@@ -7,7 +7,7 @@ from django.conf import settings
 from attendance.models import AttendanceRecord, ClassSession, DetectedFace, Status, WorkState
 from attendance.services import engine, evidence, keys, records, sealing, together
 from attendance.services.deciding import Probe, Rules, Verdict, decide
-from attendance.services.gallery.templates import look_alikes, roster_gallery
+from attendance.services.gallery.templates import alike_in, look_alikes, roster_gallery
 from attendance.services.school import school_settings
 
 Decision = DetectedFace.Decision
@@ -83,7 +83,9 @@ def _rules(
         margin_cosine=settings.UNCERTAIN_MARGIN_COSINE,
         taken=frozenset(pk for pk in named if pk is not None),
         seen=frozenset(present.values_list("student_id", flat=True)),
-        ask_always=frozenset(look_alikes(set(gallery.student_pks))),
+        ask_always=frozenset(
+            look_alikes(set(gallery.student_pks)) | alike_in(gallery, threshold_cosine=threshold_cosine)
+        ),
         suggestions_only=session.course.suggestions_only,
     )
 

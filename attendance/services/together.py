@@ -11,7 +11,7 @@ from django.db.models import Q
 
 from attendance.models import AttendanceRecord, ClassSession, DetectedFace, Source, WorkState
 from attendance.services import engine, evidence, keys, records, sealing
-from attendance.services.gallery.templates import look_alikes
+from attendance.services.gallery.templates import alike_in, look_alikes
 
 Outcome, Decision = DetectedFace.Outcome, DetectedFace.Decision
 _ROUNDING: Final = 1e-4  # of the stored candidates
@@ -89,11 +89,13 @@ def _decided(
     """Give the faces, one a person, that now speak for a student."""
     if not looks:
         return []
+    threshold_cosine = looks[0][0].threshold_cosine
     spoken_for = _spoken_for(session, gallery, [face.pk for of_person in looks for face in of_person])
+    spoken_for |= alike_in(gallery, threshold_cosine=threshold_cosine)
     solutions = engine.solve(
         embeddings,
         gallery,
-        threshold_cosine=looks[0][0].threshold_cosine,
+        threshold_cosine=threshold_cosine,
         not_these=[spoken_for | {pk for face in of_person for pk in face.rejected} for of_person in looks],
     )
     marked = []

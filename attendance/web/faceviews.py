@@ -1,12 +1,12 @@
 """How faces look on a page: a word, a number, a line style and a place in the order; never colour alone."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from django.utils.translation import gettext as _
 
-from attendance.models import ClassSession, DetectedFace, Snapshot, Student, WorkState
+from attendance.models import ClassSession, DetectedFace, Selfie, Snapshot, Student, WorkState
 from attendance.services import engine
 
 LABEL_LETTERS: Final = 14
@@ -143,3 +143,22 @@ def candidates(face: DetectedFace, students: Mapping[int, Student], *, most: int
     open_pks = [pk for pk in likeness_of if pk in students and pk not in face.rejected]
     best = sorted(open_pks, key=lambda pk: pk != face.student_id)[:most]
     return [Candidate(students[pk], likeness(likeness_of[pk]), key) for key, pk in enumerate(best, start=1)]
+
+
+def alike_selfies(face: DetectedFace, roster: Collection[int], *, most: int = 2) -> list[Selfie]:
+    """Give the portraits to compare a face with that look-alikes share; none where nobody shares it.
+
+    A face that reaches the threshold is asked about only because somebody else looks like its student, or because the
+    course asks about everybody.
+    """
+    asked = face.outcome == DetectedFace.Outcome.UNCERTAIN and face.decision == DetectedFace.Decision.NONE
+    enough = face.similarity is not None and face.similarity >= face.threshold_cosine
+    if not (asked and enough) or face.snapshot.session.course.suggestions_only:
+        return []
+    near = [int(pk) for pk, _similarity in face.candidates if pk in roster and pk not in face.rejected]
+    wanted = sorted(near, key=lambda pk: pk != face.student_id)[:most]
+    newest_last = Selfie.objects.filter(student__in=wanted, verdict=Selfie.Verdict.ACCEPTED).order_by(
+        "created_at", "pk"
+    )
+    by_student = {selfie.student_id: selfie for selfie in newest_last.select_related("student")}
+    return [by_student[pk] for pk in wanted if pk in by_student]

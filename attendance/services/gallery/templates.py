@@ -4,6 +4,8 @@ import datetime as dt
 import logging
 from typing import Final
 
+import numpy as np
+from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -67,6 +69,23 @@ def look_alikes(student_pks: set[int]) -> set[int]:
         verdict=Selfie.Verdict.ACCEPTED, student__in=student_pks, look_alike__in=student_pks
     ).values_list("student_id", "look_alike_id")
     return {pk for pair in pairs for pk in pair if pk is not None}
+
+
+def alike_in(gallery: engine.Gallery, *, threshold_cosine: float) -> set[int]:
+    """Give those students of a gallery of whom somebody else's template is as alike as a held selfie's would be.
+
+    Enrolment compares a selfie with the classmates of its day; who comes onto the roster later is met only here.
+
+    Args:
+        gallery: of a roster; may be empty.
+        threshold_cosine: of identification.
+    """
+    if not gallery.student_pks:
+        return set()
+    rows, owners = np.stack(gallery.embeddings), np.array(gallery.student_pks)
+    alike = rows @ rows.T >= threshold_cosine + settings.UNCERTAIN_MARGIN_COSINE
+    alike &= owners[:, None] != owners[None, :]
+    return {int(pk) for pk in owners[alike.any(axis=1)]}
 
 
 def has_look_alike(student_pk: int) -> bool:

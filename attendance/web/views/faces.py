@@ -15,7 +15,7 @@ from attendance.services.rosters import roster_on
 from attendance.web.answers import UserRequest, is_htmx
 from attendance.web.decorators import teacher_page
 from attendance.web.downloads import picture
-from attendance.web.faceviews import candidates, face_view, likeness
+from attendance.web.faceviews import alike_selfies, candidates, face_view, likeness
 from attendance.web.forms import FaceForm
 from attendance.web.views.sessions import review_context
 
@@ -35,6 +35,7 @@ def _panel_context(face: DetectedFace) -> dict[str, Any]:
         "threshold": likeness(face.threshold_cosine),
         "candidates": candidates(face, {student.pk: student for student in roster}),
         "roster": roster,
+        "twins": alike_selfies(face, {student.pk for student in roster}),
     }
 
 

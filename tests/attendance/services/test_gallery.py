@@ -9,9 +9,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from attendance.models import (
+    AttendanceRecord,
     AuditEvent,
     Consent,
     Course,
+    Enrolment,
     FaceTemplate,
     PolicyText,
     SchoolSettings,
@@ -187,6 +189,25 @@ class TestLookAlikes:
         face = added.snapshot.faces.get()
         assert face.outcome == "UNCERTAIN"
         assert {pk for pk, _similarity in face.candidates} == {agreeing.pk, held.student_id}
+
+    def test_pair_that_meets_on_a_roster_only_later_is_asked_too(
+        self,
+        agreeing: Student,
+        make_student: Recognisable,
+        enrol: Callable[..., Selfie],
+        course: Course,
+        other_course: Course,
+        class_session: object,
+        teacher: User,
+    ) -> None:
+        enrol(agreeing, "ada")
+        twin = make_student("ben", course=other_course)
+        assert enrol(twin, Look("ada", 0.9), seed=1).verdict == Verdict.ACCEPTED
+        Enrolment.objects.create(course=course, student=twin, starts_on=course.term.starts_on)
+        added = snapshots.add_snapshot(session=class_session, data=class_photo("ada"), by=teacher)  # type: ignore[arg-type]
+        recognition.recognise(added.snapshot.pk)
+        assert added.snapshot.faces.get().outcome == "UNCERTAIN"
+        assert not AttendanceRecord.objects.exists()
 
     def test_refused_one_is_gone_with_its_template(
         self,

@@ -10,6 +10,7 @@ from attendance.models import Course, DetectedFace, PolicyText, Selfie, User
 from attendance.services import gallery, recognition, snapshots
 from tests.attendance.conftest import World
 from tests.attendance.web.conftest import Browser
+from tests.conftest import Recognisable
 from tests.fakes import Look, class_photo
 
 
@@ -69,6 +70,27 @@ class TestConfirmedFaces:
     ) -> None:
         assert browser(other_teacher).post(f"/students/{world.student.pk}/forget-confirmed/").status_code == 404
         assert gallery.confirmed_templates().count() == 1
+
+
+def test_look_alikes_are_shown_side_by_side_and_others_are_not(
+    world: World, desk: Client, recognisable: Recognisable, teacher: User
+) -> None:
+    ben = recognisable("ben")
+    twin = gallery.add_selfie(student=ben, data=class_photo(Look("ada", 0.9), seed=2), by=teacher)
+    gallery.process_selfie(twin.pk)
+    twin.refresh_from_db()
+    gallery.review_held_selfie(selfie=twin, accept=True, by=teacher)
+    world.session.records.all().delete()
+    assert "look alike" not in desk.get(f"/faces/{world.face.pk}/").content.decode()
+    added = snapshots.add_snapshot(session=world.session, data=class_photo("ada", "yan", seed=6), by=teacher)
+    recognition.recognise(added.snapshot.pk)
+    face = added.snapshot.faces.order_by("x")[0]
+    page = desk.get(f"/faces/{face.pk}/").content.decode()
+    assert face.outcome == "UNCERTAIN"
+    assert "These two look alike" in page
+    assert f"/selfies/{world.selfie.pk}/image/" in page
+    assert f"/selfies/{twin.pk}/image/" in page
+    assert not world.session.records.exists()
 
 
 def test_old_selfie_is_named_on_the_course_and_on_the_students_page(world: World, desk: Client) -> None:
