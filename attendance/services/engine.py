@@ -32,7 +32,7 @@ from attendance.services.errors import (
     UnsupportedPhoto,
     UnusableFace,
 )
-from faces import calibration, evidence, images, match, quality, template_update
+from faces import calibration, cluster, evidence, images, match, quality, template_update
 from faces.confidence import Confidence, confidence
 from faces.errors import (
     FaceError,
@@ -241,6 +241,18 @@ def solve(
         )
         for found, ranked in zip(matches, near, strict=True)
     ]
+
+
+def group(faces: Sequence[Embedding], *, photos: Sequence[str], threshold_cosine: float) -> list[int]:
+    """Number faces of one model so that those of one person share a number; two of one photo never do.
+
+    Args:
+        faces: at least one.
+        photos: the photo of each.
+        threshold_cosine: that of identification; groups have one that follows from it.
+    """
+    reach = cluster.cluster_threshold(threshold_cosine)
+    return cluster.cluster(np.stack(faces), photos=photos, threshold_cosine=reach)
 
 
 def similarities(probes: Sequence[Embedding], gallery: Gallery) -> tuple[tuple[int, ...], NDArray[np.float32]]:
