@@ -1,5 +1,7 @@
 """One training from a folder of people to files in the weights folder."""
 
+import hashlib
+import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -58,6 +60,12 @@ class Order:
         """The folder of checkpoints and cached embeddings."""
         return self.folder / f"{self.name}.train"
 
+    def checkpoints(self, split: Split) -> Path:
+        """The folder of the checkpoints of just these settings and people: with others a run starts anew."""
+        fixed = {**self.settings(), "steps": None, "checkpoint_every": None, "copies": self.copies}
+        stated = json.dumps([fixed, self.backbone, split.train], sort_keys=True)
+        return self.work / "checkpoints" / hashlib.sha256(stated.encode()).hexdigest()[:16]
+
     def settings(self) -> dict[str, object]:
         """What the card lists."""
         about = {"seed": self.seed, **asdict(self.fitting)}
@@ -85,7 +93,7 @@ def run_head(
     learned = np.isin(samples.people, split.train)
     trained = train_head(
         samples.where(learned), order.fitting, order.shape, seed=order.seed, influences=INFLUENCES,
-        folder=order.work / "checkpoints",
+        folder=order.checkpoints(split),
     )  # fmt: skip
     held_out = samples.where(~learned)
     figures, threshold = _head_figures(held_out, trained)
@@ -119,7 +127,7 @@ def run_full(order: Order, detector: Detector) -> tuple[Recipe, dict[str, Shares
     weights, start = (order.folder / f"{order.name}{suffix}.weights.h5" for suffix in ("", ".start"))
     album = album_of(list(portraits.values()))
     backbone, first_weights, _ = train_backbone(
-        order.backbone, album, order.fitting, order.shape, seed=order.seed, folder=order.work / "checkpoints"
+        order.backbone, album, order.fitting, order.shape, seed=order.seed, folder=order.checkpoints(split)
     )
     backbone.network.save_weights(weights)
     trained_weights = backbone.network.get_weights()

@@ -123,6 +123,19 @@ def test_a_longer_run_goes_on_from_the_shorter_one_and_asks_no_recogniser_again(
         np.testing.assert_allclose(one["kernel"], other["kernel"], atol=1e-6)
 
 
+def test_another_seed_or_learning_rate_starts_anew_and_restart_forgets(people: Path, tmp_path: Path) -> None:
+    kernels = []
+    for more in ((), ("--seed", "1"), ("--learning-rate", "0.01"), (), ("--restart",)):
+        assert train(people, tmp_path, "--steps", "3", *more) == 0
+        with np.load(tmp_path / "own.npz") as stored:
+            kernels.append(stored["kernel"])
+    assert not np.allclose(kernels[0], kernels[1], atol=1e-6)
+    assert not np.allclose(kernels[0], kernels[2], atol=1e-6)
+    np.testing.assert_array_equal(kernels[0], kernels[3])
+    np.testing.assert_allclose(kernels[0], kernels[4], atol=1e-6)
+    assert len(list((tmp_path / "own.train/checkpoints").iterdir())) == 1
+
+
 def test_the_same_picture_under_two_names_is_refused_before_anything_is_read(
     people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
