@@ -56,7 +56,7 @@ def _networks(threads: int) -> dict[str, Callable[[Any], Any]]:
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     path = weights.verified("sface")
-    embedder = SFaceEmbedder(path, flip=False)
+    embedder = SFaceEmbedder(path, mirror_below_px=0.0)
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads, settings.inter_op_num_threads = threads, 1
     model = dequantised_model(path)

@@ -17,7 +17,7 @@ from faces.drawing import draw_faces
 from faces.errors import FaceError, NoFace, SeveralFaces
 from faces.evaluate.engine import stack
 from faces.images import load
-from faces.match import Gallery, candidates, identify, verify
+from faces.match import Gallery, candidates, identify, photo_threshold, verify
 from faces.models import build_pipeline
 from faces.types import Box, Engine, Face, RGBImage
 
@@ -141,12 +141,13 @@ def _identify(engine: Engine, options: argparse.Namespace) -> Outcome:
     image = load(options.photo)
     faces = engine.find_faces(image)
     probes = stack(faces)
-    matches = identify(probes, gallery, threshold_cosine=_threshold(engine, options), model_id=engine.model_id)
+    threshold = photo_threshold(_threshold(engine, options), len(faces))
+    matches = identify(probes, gallery, threshold_cosine=threshold, model_id=engine.model_id)
     names = [match.identity if match else None for match in matches]
     _draw(options.draw, image, faces, names)
     found = {name for name in names if name is not None}
     result = {
-        "threshold": _threshold(engine, options),
+        "threshold": threshold,
         "faces": [
             {
                 **_place(face),

@@ -12,6 +12,14 @@ from faces.distance import Similarities, check_embeddings, cosine_similarities, 
 from faces.errors import ModelMismatch
 from faces.types import Embedding, Embeddings, Match
 
+COHORT_WEIGHT: Final = 0.7
+COHORT_PEOPLE: Final = 10
+"""A roster of fewer says too little about what is common to the faces of a photo."""
+PHOTO_FACES: Final = 33
+"""Faces in the photos that thresholds are calibrated on."""
+PER_DOUBLING: Final = 0.023
+"""How much of the way from the threshold to 1 halves the rate of false marks: read off simulated classes."""
+_FACES_RANGE: Final = (4, 132)
 _AT_THRESHOLD: Final = 1e-9
 """Worth of a pair exactly at the threshold: more than no pair, less than any float32 step above it."""
 
@@ -89,6 +97,7 @@ def identify(
     threshold_cosine: float,
     model_id: str,
     forbidden: Sequence[Collection[str]] | None = None,
+    photo: Embeddings | None = None,
 ) -> list[Match | None]:
     """Assign each probe at most one student, each student at most one probe (open-set 1:N).
 
@@ -101,6 +110,7 @@ def identify(
         threshold_cosine: accept when similarity >= threshold; range [-1, 1].
         model_id: the recipe that made the probes.
         forbidden: for each probe the identities that it is known not to be; None forbids nothing.
+        photo: float32 (m, d), all faces of the photo where the probes are some of them; None means the probes.
 
     Returns:
         n entries in probe order; None means not on the roster.
@@ -115,7 +125,7 @@ def identify(
     if not len(probes) or not gallery.identities:
         return matches
     people = gallery.people
-    similarities = best_by_person(probes, gallery)
+    similarities = relative_similarities(probes, gallery, photo=photo)
     # Compared as float32: a similarity of 0.7 in float32 lies below the float64 0.7, and would miss its own threshold.
     accepted = similarities >= np.float32(threshold_cosine)
     if forbidden is not None:
@@ -126,13 +136,16 @@ def identify(
     return matches
 
 
-def candidates(probes: Embeddings, gallery: Gallery, *, top: int = 3) -> list[list[Candidate]]:
+def candidates(
+    probes: Embeddings, gallery: Gallery, *, top: int = 3, photo: Embeddings | None = None
+) -> list[list[Candidate]]:
     """List the students whom each probe resembles most, without assigning any.
 
     Args:
         probes: float32 (n, d), rows of unit L2 norm; n may be zero.
         gallery: one or more templates a student (the best one counts); may be empty.
         top: at most so many a probe.
+        photo: as for ``identify``.
 
     Returns:
         n lists in probe order, the most similar first; students of equal similarity in gallery order.
@@ -140,12 +153,53 @@ def candidates(probes: Embeddings, gallery: Gallery, *, top: int = 3) -> list[li
     if not len(probes) or not gallery.identities:
         return [[] for _ in probes]
     people = gallery.people
-    similarities = best_by_person(probes, gallery)
+    similarities = relative_similarities(probes, gallery, photo=photo)
     order = np.argsort(-similarities, axis=1, kind="stable")[:, :top]
     return [
         [Candidate(people[person], float(row[person])) for person in ranked]
         for row, ranked in zip(similarities, order, strict=True)
     ]
+
+
+def photo_threshold(threshold_cosine: float, faces: int) -> float:
+    """Fit a calibrated threshold to a photo: every face more is one more that an absent student may be taken for.
+
+    Args:
+        threshold_cosine: for photos of ``PHOTO_FACES`` faces, range [-1, 1].
+        faces: found in this photo.
+    """
+    doublings = np.log2(np.clip(faces, *_FACES_RANGE) / PHOTO_FACES)
+    return float(threshold_cosine + PER_DOUBLING * (1.0 - threshold_cosine) * doublings)
+
+
+def relative_similarities(probes: Embeddings, gallery: Gallery, *, photo: Embeddings | None = None) -> Similarities:
+    """Compare probes with each person's best template, each less by how much it resembles everybody.
+
+    A face that is blurred or badly lit resembles all of a roster more than others do, and so whoever it is not. Its
+    mean similarity to the roster, without the best, says by how much; against the mean of the photo's faces, so that
+    the scale stays that of the threshold. This is cohort normalisation (Auckenthaler et al. 2000), the roster itself
+    being the cohort.
+
+    Args:
+        probes: float32 (n, d), rows of unit L2 norm.
+        gallery: must not be empty; with fewer people than ``COHORT_PEOPLE`` similarities stay as they are.
+        photo: float32 (m, d), all faces of the photo where the probes are some of them; None means the probes.
+
+    Returns:
+        float32 (n, people), columns in the order of ``gallery.people``.
+    """
+    similarities = best_by_person(probes, gallery)
+    if similarities.shape[1] < COHORT_PEOPLE:
+        return similarities
+    of_photo = similarities if photo is None else best_by_person(photo, gallery)
+    shift = _resemblance(similarities)[:, None] - _resemblance(of_photo).mean()
+    relative: Similarities = np.clip(similarities - np.float32(COHORT_WEIGHT) * shift, -1.0, 1.0).astype(np.float32)
+    return relative
+
+
+def _resemblance(similarities: Similarities) -> Similarities:
+    """Mean of each row without its best."""
+    return (similarities.sum(axis=1) - similarities.max(axis=1)) / np.float32(similarities.shape[1] - 1)
 
 
 def best_by_person(probes: Embeddings, gallery: Gallery) -> Similarities:

@@ -6,6 +6,7 @@ from faces import detect, quality, selfie
 from faces.detect import Candidate
 from faces.errors import NoFace, SeveralFaces
 from faces.landmarks import refined
+from faces.template import TEMPLATE_ID, template_of
 from faces.types import Detection, Detector, Embedder, Face, RGBImage
 
 RIVAL_SCORE: Final = 0.8
@@ -31,7 +32,7 @@ class FacePipeline:
     @property
     def model_id(self) -> str:
         """Names the whole recipe that makes the embeddings."""
-        return self._embedder.model_id
+        return f"{self._embedder.model_id}/{TEMPLATE_ID}"
 
     @property
     def detector_id(self) -> str:
@@ -72,7 +73,17 @@ class FacePipeline:
             count = "Two" if rivals == 1 else f"{rivals + 1}"
             raise SeveralFaces(f"{count} faces in this selfie: retake it alone.")
         quality.check_selfie(image, first.detection)
-        return self._embedded(image, refined(self._detector, image, [first.detection]))[0]
+        (detection,) = refined(self._detector, image, [first.detection])
+        return self.as_enrolled(image, detection)
+
+    def as_enrolled(self, image: RGBImage, detection: Detection) -> Face:
+        """Embed a face of a picture as a selfie's is, without asking whether it is fit for one.
+
+        Args:
+            image: uint8 (height, width, 3), RGB.
+            detection: the face in it.
+        """
+        return Face(detection, template_of(self._embedder, image, detection), self.model_id)
 
     def _embedded(self, image: RGBImage, detections: list[Detection]) -> list[Face]:
         embeddings = self._embedder.embed(image, detections)

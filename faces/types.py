@@ -180,3 +180,7 @@ class Engine(Protocol):
     def embed_selfie(self, image: RGBImage) -> Face:
         """Embed the one face of a selfie, or refuse it."""
         ...
+
+    def as_enrolled(self, image: RGBImage, detection: Detection) -> Face:
+        """Embed a face of a picture as a selfie's, whatever its quality."""
+        ...

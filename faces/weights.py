@@ -73,7 +73,7 @@ MANIFEST: Final = {
 }
 """OpenCV Zoo publishes the same SHA-256 sums of its two."""
 
-DEFAULT_NAMES: Final = ("yunet", "sface")
+DEFAULT_NAMES: Final = ("yunet", "sface", "dlib-resnet")
 """What the default models need; the others are 100 MB more to download, and are brought by name."""
 
 

@@ -17,7 +17,6 @@ from scripts.sentences import CannotStart
 ROOT = Path(__file__).resolve().parent.parent
 FREE_MB_AT_START = 200
 # What the tests compare beside the default models.
-ALL_WEIGHTS = ("yunet", "sface", "dlib-resnet")
 
 
 def check_folder(folder: Path) -> None:
@@ -31,17 +30,16 @@ def check_folder(folder: Path) -> None:
     venv_install.check_free(folder, FREE_MB_AT_START)
 
 
-def fetch_weights(python: Path, names: tuple[str, ...] = ()) -> None:
+def fetch_weights(python: Path) -> None:
     """Let the engine fetch what is missing of its weights and check every byte.
 
     Args:
         python: of the virtual environment.
-        names: of the engine's manifest; none means those of the default models.
 
     Raises:
         CannotStart: they could not be had, or are not the ones that the manifest names.
     """
-    done = subprocess.run([str(python), "-m", "faces.weights", "fetch", *names], cwd=ROOT, check=False)
+    done = subprocess.run([str(python), "-m", "faces.weights", "fetch"], cwd=ROOT, check=False)
     if done.returncode:
         raise CannotStart("The face models' weights are not complete (see the line above); nothing was started.")
 
@@ -57,7 +55,7 @@ def main(arguments: list[str]) -> int:
         raise CannotStart("Say `python3 -m scripts.bootstrap run` or `python3 -m scripts.bootstrap dev`.")
     check_folder(ROOT)
     python = venv_install.ensure(ROOT, purpose)
-    fetch_weights(python, ALL_WEIGHTS if purpose == "dev" else ())
+    fetch_weights(python)
     if purpose == "run":
         local_keys.ensure(ROOT, os.environ)
     return 0

@@ -60,7 +60,7 @@ def enrol(engine: Engine, image: RGBImage) -> tuple[Face | None, bool]:
         return None, False
     except FaceError:
         found = engine.find_faces(image)
-        return (subject(found, image) if found else None), False
+        return (engine.as_enrolled(image, subject(found, image).detection) if found else None), False
 
 
 def stack(faces: Sequence[Face]) -> Embeddings:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from faces.match import Gallery, identify
+from faces.match import Gallery, identify, photo_threshold
 from faces.types import Embeddings
 
 
@@ -26,8 +26,9 @@ class Trial:
     present: frozenset[str]
 
     def marked(self, threshold_cosine: float) -> dict[str, float]:
-        """Give whoever identification marks at a threshold, with their similarity."""
-        matches = identify(self.probes, self.gallery, threshold_cosine=threshold_cosine, model_id=self.gallery.model_id)
+        """Give whoever identification marks at a threshold, fitted to the photo, with their similarity."""
+        fitted = photo_threshold(threshold_cosine, len(self.probes))
+        matches = identify(self.probes, self.gallery, threshold_cosine=fitted, model_id=self.gallery.model_id)
         return {match.identity: match.similarity for match in matches if match is not None}
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from faces import weights
 from faces.errors import UnknownModel
+from faces.memory import keep_freed_memory
 from faces.pipeline import FacePipeline
 from faces.types import Detector, Embedder
 
@@ -31,9 +32,12 @@ class _Entry:
         return _imported(self.builder)(weights.verified(self.weights_name, directory), **dict(self.options))
 
 
+DEFAULT_MODEL: Final = "sface-dlib"
+"""The recipe that ``docs/recognition.md`` measures."""
+
 _RECOGNISERS: Final = {
     "sface": _Entry("faces.models.sface.SFaceEmbedder", "sface"),
-    "sface-plain": _Entry("faces.models.sface.SFaceEmbedder", "sface", (("flip", False),)),
+    "sface-plain": _Entry("faces.models.sface.SFaceEmbedder", "sface", (("mirror_below_px", 0.0),)),
     "sface-dlib": _Entry("faces.models.sface_dlib.build_embedder", "sface"),
     "dlib-resnet": _Entry("faces.models.dlib_resnet.DlibResNet", "dlib-resnet"),
 }
@@ -49,7 +53,9 @@ _TRAINED_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _DEEPFACE_DETECTORS: Final = ("mtcnn", "retinaface", "ssd", "opencv", "centerface", "dlib", "mediapipe", "yolov8n")
 
 
-def build_pipeline(model: str = "sface", *, detector: str = "yunet", weights_dir: Path | None = None) -> FacePipeline:
+def build_pipeline(
+    model: str = DEFAULT_MODEL, *, detector: str = "yunet", weights_dir: Path | None = None
+) -> FacePipeline:
     """Load a recogniser and a detector: seconds, and hundreds of MB. The caller keeps the pipeline.
 
     Args:
@@ -61,13 +67,14 @@ def build_pipeline(model: str = "sface", *, detector: str = "yunet", weights_dir
         UnknownModel: no recogniser or detector has this name.
         WeightsError: its weights are missing, or are not those of the manifest.
     """
+    keep_freed_memory()
     directory = weights.weights_dir() if weights_dir is None else weights_dir
     detector_builder = _detector(detector)
     embedder_builder = _recogniser(model, directory)
     return FacePipeline(detector_builder(directory), embedder_builder(directory))
 
 
-def build_embedder(model: str = "sface", *, weights_dir: Path | None = None) -> Embedder:
+def build_embedder(model: str = DEFAULT_MODEL, *, weights_dir: Path | None = None) -> Embedder:
     """Load a recogniser alone; see ``build_pipeline``."""
     directory = weights.weights_dir() if weights_dir is None else weights_dir
     return _recogniser(model, directory)(directory)

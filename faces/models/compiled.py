@@ -1,5 +1,6 @@
 """A Keras network as one TensorFlow function, traced once a batch size. The caller chooses few: ``batches``."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
+
+from faces.distance import unit_rows
+from faces.models import batches
 
 Run = Callable[[NDArray[Any]], NDArray[np.float32]]
 
@@ -33,3 +37,40 @@ def compiled(network: keras.Model, *, flip: bool = False) -> Run:
         return np.asarray(traced(tf.constant(crops)), dtype=np.float32)
 
     return run
+
+
+class MirroringNetwork:
+    """A recogniser's network, run on some faces alone and on others with their mirror image as well."""
+
+    def __init__(self, network: keras.Model) -> None:
+        """Compile both ways; each batch size of each compiles at its first use."""
+        self._dimensions = int(network.output_shape[-1])
+        self._runs = {False: compiled(network), True: compiled(network, flip=True)}
+
+    def embed(self, crops: NDArray[np.uint8], mirror: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Embed aligned faces.
+
+        Args:
+            crops: uint8 (n, height, width, 3), RGB; n may be zero.
+            mirror: bool (n,), for which of them the mirror image counts as well.
+
+        Returns:
+            float32 (n, d), rows of unit L2 norm.
+        """
+        rows = np.zeros((len(crops), self._dimensions), dtype=np.float32)
+        for flip, run in self._runs.items():
+            chosen = mirror == flip
+            if chosen.any():
+                rows[chosen] = unit_rows(batches.run(run, crops[chosen]))
+        return rows
+
+
+def mirror_suffix(mirror_below_px: float) -> str:
+    """Name in a model id up to which width of the face its mirror image counts.
+
+    Args:
+        mirror_below_px: pixels; 0 is never, infinity always.
+    """
+    if not mirror_below_px:
+        return "-v2"
+    return "-flip-v2" if mirror_below_px == math.inf else f"-flip{mirror_below_px:g}-v2"

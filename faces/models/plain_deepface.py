@@ -79,6 +79,17 @@ class PlainDeepFace:
             raise SeveralFaces(f"deepface finds {len(faces)} faces.")
         return faces[0]
 
+    def as_enrolled(self, image: RGBImage, detection: Detection) -> Face:
+        """Give the face as it was found: deepface makes nothing else of a selfie.
+
+        Raises:
+            NoFace: this picture has no such face.
+        """
+        for face in self.find_faces(image):
+            if face.detection.box == detection.box:
+                return face
+        raise NoFace("deepface finds no such face.")
+
     def _face(self, found: dict[str, Any]) -> Face:
         area = found["facial_area"]
         box = Box(*(float(area[side]) for side in ("x", "y", "w", "h")))

@@ -4,10 +4,24 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from faces.distance import unit_rows
 from faces.errors import ModelMismatch
-from faces.match import Candidate, Gallery, best_by_person, candidates, identify, verify
+from faces.match import (
+    COHORT_PEOPLE,
+    COHORT_WEIGHT,
+    PER_DOUBLING,
+    PHOTO_FACES,
+    Candidate,
+    Gallery,
+    best_by_person,
+    candidates,
+    identify,
+    photo_threshold,
+    relative_similarities,
+    verify,
+)
 from faces.types import Embeddings, Match
 
 MODEL = "test-1"
@@ -189,3 +203,54 @@ def test_order_of_probes_does_not_change_who_is_found(seed: int) -> None:
     straight = names(identify(faces, gallery, threshold_cosine=0.2, model_id=MODEL))
     shuffled = names(identify(faces[order], gallery, threshold_cosine=0.2, model_id=MODEL))
     assert [straight[i] for i in order] == shuffled
+
+
+def crowd(seed: int, faces: int, people: int = 12) -> tuple[Embeddings, Gallery]:
+    random = np.random.default_rng(seed)
+    templates = unit_rows(random.normal(size=(people, 24)).astype(np.float32))
+    probes = unit_rows(random.normal(size=(faces, 24)).astype(np.float32) + 0.5)
+    return probes, Gallery(tuple(f"p{number}" for number in range(people)), templates, MODEL)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 8))
+def test_relative_similarities_keep_the_order_of_each_face_and_the_mean_of_the_photo(seed: int, faces: int) -> None:
+    probes, gallery = crowd(seed, faces)
+    plain, relative = best_by_person(probes, gallery), relative_similarities(probes, gallery)
+    np.testing.assert_array_equal(np.argsort(plain, axis=1, kind="stable"), np.argsort(relative, axis=1, kind="stable"))
+    np.testing.assert_allclose(plain.mean() - relative.mean(), COHORT_WEIGHT * _mean_shift(plain), atol=1e-5)
+
+
+def _mean_shift(plain: NDArray[np.float32]) -> float:
+    rest = (plain.sum(axis=1) - plain.max(axis=1)) / (plain.shape[1] - 1)
+    return float((rest - rest.mean()).mean())
+
+
+def test_a_face_that_resembles_everybody_is_asked_for_more() -> None:
+    plain = np.full((2, 12), 0.1, dtype=np.float32)
+    plain[1] += 0.1
+    plain[:, 0] = 0.5
+    probes = probes_with(plain.astype(float).tolist())
+    relative = relative_similarities(probes, gallery_of(12, dimensions=probes.shape[1]))
+    np.testing.assert_allclose(relative[:, 0], [0.5 + COHORT_WEIGHT * 0.05, 0.5 - COHORT_WEIGHT * 0.05], atol=1e-5)
+
+
+def test_a_small_roster_says_nothing_about_what_is_common() -> None:
+    probes, gallery = crowd(3, 5, people=COHORT_PEOPLE - 1)
+    np.testing.assert_array_equal(relative_similarities(probes, gallery), best_by_person(probes, gallery))
+
+
+def test_some_faces_of_a_photo_are_compared_as_all_of_them() -> None:
+    probes, gallery = crowd(4, 6)
+    some = relative_similarities(probes[2:4], gallery, photo=probes)
+    np.testing.assert_allclose(some, relative_similarities(probes, gallery)[2:4], atol=1e-6)
+
+
+@given(st.floats(-0.5, 0.99), st.integers(0, 500), st.integers(0, 500))
+def test_more_faces_never_lower_the_threshold(threshold: float, fewer: int, more: int) -> None:
+    low, high = sorted((fewer, more))
+    assert photo_threshold(threshold, low) <= photo_threshold(threshold, high) < 1.0
+
+
+def test_the_calibrated_number_of_faces_leaves_the_threshold() -> None:
+    assert photo_threshold(0.59, PHOTO_FACES) == 0.59
+    assert photo_threshold(0.6, 2 * PHOTO_FACES) == pytest.approx(0.6 + 0.4 * PER_DOUBLING)

@@ -56,14 +56,14 @@ def pipeline(*faces: Detection) -> FacePipeline:
 
 def test_it_carries_the_names_and_the_threshold_of_its_parts() -> None:
     made = pipeline()
-    assert (made.model_id, made.detector_id, made.threshold_cosine) == ("counter-1", "finder-1", 0.5)
+    assert (made.model_id, made.detector_id, made.threshold_cosine) == ("counter-1/t2", "finder-1", 0.5)
 
 
 def test_faces_come_with_their_own_embedding_best_first() -> None:
     found = pipeline(face(400, 50, 60, 0.7), face(100, 50, 60, 0.95)).find_faces(noise())
     assert [round(one.detection.box.x / 10) for one in found] == [10, 40]
     assert [int(one.embedding.argmax()) for one in found] == [0, 1]
-    assert {one.model_id for one in found} == {"counter-1"}
+    assert {one.model_id for one in found} == {"counter-1/t2"}
 
 
 def test_an_empty_room_is_an_empty_list() -> None:

@@ -175,5 +175,6 @@ def test_missing_weights_stop_the_pipeline(tmp_path: Path) -> None:
 def test_the_recipe_is_named_by_its_options() -> None:
     _file("sface")
     _file("yunet")
-    assert build_pipeline().model_id == "sface-2021dec-112-flip-v2"
-    assert build_pipeline("SFace-plain").model_id == "sface-2021dec-112-v2"
+    assert build_pipeline("SFace").model_id == "sface-2021dec-112-flip-v2/t2"
+    assert build_pipeline("sface-plain").model_id == "sface-2021dec-112-v2/t2"
+    assert build_pipeline().model_id == build_pipeline("sface-dlib").model_id

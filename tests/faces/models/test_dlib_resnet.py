@@ -45,7 +45,7 @@ def noise(count: int) -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="module")
 def plain() -> DlibResNet:
-    return DlibResNet(verified("dlib-resnet"), flip=False)
+    return DlibResNet(verified("dlib-resnet"), mirror_below_px=0.0)
 
 
 def test_the_drawn_picture_is_the_one_that_dlib_saw() -> None:

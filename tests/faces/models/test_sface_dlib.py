@@ -13,7 +13,7 @@ from faces.models import build_pipeline
 from faces.models.dlib_resnet import DlibResNet
 from faces.models.fused import FusedEmbedder
 from faces.models.sface import SFaceEmbedder
-from faces.models.sface_dlib import DLIB_SIGMA_COSINE, SFACE_SIGMA_COSINE, build_embedder
+from faces.models.sface_dlib import DLIB_SIGMA_COSINE, SFACE_INFLUENCE, SFACE_SIGMA_COSINE, build_embedder
 from faces.models.yunet_tf import YuNetTensorFlow
 from faces.types import Detection, RGBImage
 from faces.weights import verified
@@ -37,12 +37,15 @@ def portrait(name: str, detector: YuNetTensorFlow) -> tuple[RGBImage, list[Detec
 def test_the_cosine_of_real_faces_is_the_mean_of_both_weighted_by_their_deviations(fused: FusedEmbedder) -> None:
     detector = YuNetTensorFlow(verified("yunet"))
     faces = [portrait(name, detector) for name in ("obama", "obama2", "biden")]
-    sface, dlib = SFaceEmbedder(verified("sface")), DlibResNet(verified("dlib-resnet"), flip=False)
+    sface, dlib = (
+        SFaceEmbedder(verified("sface"), mirror_below_px=0.0), DlibResNet(verified("dlib-resnet"), mirror_below_px=0.0)
+    )  # fmt: skip
     rows, sface_rows, dlib_rows = (
         np.concatenate([one.embed(*face) for face in faces]).astype(np.float64) for one in (fused, sface, dlib)
     )
 
-    sface_weight = (1 / SFACE_SIGMA_COSINE) / (1 / SFACE_SIGMA_COSINE + 1 / DLIB_SIGMA_COSINE)
+    sface_share = SFACE_INFLUENCE / SFACE_SIGMA_COSINE
+    sface_weight = sface_share / (sface_share + 1 / DLIB_SIGMA_COSINE)
     expected = sface_weight * sface_rows @ sface_rows.T + (1 - sface_weight) * dlib_rows @ dlib_rows.T
     cosines = rows @ rows.T
     np.testing.assert_allclose(cosines, expected, atol=1e-4)
@@ -51,7 +54,7 @@ def test_the_cosine_of_real_faces_is_the_mean_of_both_weighted_by_their_deviatio
 
 def test_one_id_names_both_networks_and_their_weights(fused: FusedEmbedder) -> None:
     assert fused.dimensions == 256
-    assert fused.model_id == "sface-2021dec-112-flip-v2*0.2828+dlib-resnet-150-v1*0.7172"
+    assert fused.model_id == "sface-2021dec-112-flip48-v2*0.5997+dlib-resnet-150-flip48-v2*0.4003"
 
 
 def test_without_the_second_file_it_is_not_half_made(tmp_path: Path) -> None:
@@ -64,6 +67,6 @@ def test_without_the_second_file_it_is_not_half_made(tmp_path: Path) -> None:
 def test_recipe_and_detector_go_by_their_names(fused: FusedEmbedder) -> None:
     pipeline = build_pipeline("sface-dlib")
 
-    assert pipeline.model_id == fused.model_id
+    assert pipeline.model_id == f"{fused.model_id}/t2"
     assert pipeline.detector_id == YuNetTensorFlow.detector_id
-    assert build_pipeline("dlib-resnet").model_id == "dlib-resnet-150-flip-v1"
+    assert build_pipeline("dlib-resnet").model_id == "dlib-resnet-150-flip-v2/t2"
