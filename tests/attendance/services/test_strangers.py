@@ -65,12 +65,11 @@ def test_a_student_is_named_in_every_photo_and_marked_in_every_session(
 
 
 def test_guest_is_said_of_all_and_only_once(course: Course, zoes: list[int], teacher: User) -> None:
-    word = {"decision": "NOT_IN_CLASS", "outsider": "GUEST"}
-    strangers.answer(course=course, face_ids=zoes, by=teacher, **word)
+    strangers.answer(course=course, face_ids=zoes, decision="NOT_IN_CLASS", outsider="GUEST", by=teacher)
     said = set(DetectedFace.objects.filter(pk__in=zoes).values_list("decision", "outsider"))
     assert said == {("NOT_IN_CLASS", "GUEST")}
     with pytest.raises(WrongState):
-        strangers.answer(course=course, face_ids=zoes, by=teacher, **word)
+        strangers.answer(course=course, face_ids=zoes, decision="NOT_IN_CLASS", outsider="GUEST", by=teacher)
 
 
 def test_two_faces_of_one_photo_are_not_one_student(
