@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from faces.degrade import BANDS, degraded, drawn
 from faces.distance import cosine_similarities
 from faces.errors import FaceError
-from faces.degrade import BANDS, degraded, drawn
 from faces.evaluate.metrics import val_table
 from faces.evaluate.people import Portrait, chosen, find_portraits, hashed, people_in
 from faces.evaluate.sheets import FaceInPicture, embed_windows
@@ -94,15 +94,16 @@ def arranged(pictures: list[list[Path]], found: dict[Path, Portrait], path: Path
     return SmallSet(enrolments, probes, sum(file not in found for files in pictures for file in files))
 
 
-def embed_small(embedder: Embedder, faces: SmallSet) -> tuple[Embeddings, dict[str, Embeddings]]:
-    """Embed the enrolments as they are, and the probes in every band.
+def embed_small(engine: OpenPipeline, faces: SmallSet) -> tuple[Embeddings, dict[str, Embeddings]]:
+    """Embed the enrolments as selfies are, and the probes in every band.
 
     Returns:
         Of the enrolments, and of the probes by band, the undegraded ones under ``full``.
     """
-    enrolled = embed_windows(embedder, _as_stored(faces.enrolments, "enrolments"))
-    probes = {band: embed_windows(embedder, shrunken(faces.probes, band)) for band in BANDS}
-    return enrolled, {**probes, FULL: embed_windows(embedder, _as_stored(faces.probes, "probes"))}
+    portraits = tqdm(faces.enrolments, desc="enrolments", unit="face", leave=False)
+    enrolled = np.stack([engine.as_enrolled(one.image(), one.detection).embedding for one in portraits])
+    probes = {band: embed_windows(engine.embedder, shrunken(faces.probes, band)) for band in BANDS}
+    return enrolled, {**probes, FULL: embed_windows(engine.embedder, _as_stored(faces.probes, "probes"))}
 
 
 def accepted(enrolled: Embeddings, probes: dict[str, Embeddings], same: NDArray[np.bool_]) -> dict[str, Any]:
@@ -122,7 +123,7 @@ def evaluate_small(engine: Engine, path: Path, *, people: int | None = None) -> 
     faces = small_set(engine.detector, path, people=people)
     listed = len(faces.enrolments) + len(faces.probes) + faces.without_face
     return {
-        "bands": accepted(*embed_small(engine.embedder, faces), faces.same),
+        "bands": accepted(*embed_small(engine, faces), faces.same),
         "people": len(faces.enrolments),
         "probes": len(faces.probes),
         "images_without_face": faces.without_face,

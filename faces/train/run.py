@@ -12,7 +12,7 @@ import numpy as np
 
 from faces.errors import FaceError
 from faces.evaluate.people import chosen, find_portraits, people_in
-from faces.evaluate.small import accepted, arranged, embed_small
+from faces.evaluate.small import OpenPipeline, accepted, arranged, embed_small
 from faces.models.fused import fuse
 from faces.models.trained import BackboneEmbedder, Recipe, sha256_of, write_recipe
 from faces.train.cache import Cache, Samples
@@ -138,7 +138,7 @@ def run_full(order: Order, detector: Detector) -> tuple[Recipe, dict[str, Shares
     threshold = 0.0
     for what, file in ((f"{order.backbone}, random weights", start), (f"{order.backbone}, trained", weights)):
         recipe = Recipe("full", file.name, sha256_of(file), threshold, backbone=order.backbone)
-        enrolled, probes = embed_small(BackboneEmbedder(recipe, file), held_out)
+        enrolled, probes = embed_small(OpenPipeline(detector, BackboneEmbedder(recipe, file)), held_out)
         figures[what] = accepted(enrolled, probes, held_out.same)
         threshold = threshold_of(enrolled, list(probes.values()), held_out.same)
     start.unlink()

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from faces.degrade import BANDS, Degradation, degraded, drawn
 from faces.distance import unit_rows
 from faces.evaluate.__main__ import main
-from faces.degrade import BANDS, Degradation, degraded, drawn
 from faces.evaluate.people import chosen, hashed
 from faces.evaluate.sheets import embed_windows, laid_out
 from faces.evaluate.small import OpenPipeline
 from faces.models.sface import SFaceEmbedder
+from faces.template import TEMPLATE_ID
 from faces.types import Box, Detection, Embeddings, RGBImage
 from faces.weights import verified
 from tests.fakes import FakePipeline
@@ -98,7 +99,7 @@ def test_small_compares_each_probe_with_every_first_picture(people: Path, capsys
         assert band.keys() == {"0.001", "0.0001"}
         assert band["0.001"] == band["0.0001"] <= 2 / 3
     assert report["probes_share"] == 3 / 5
-    assert (report["model_id"], report["detector"]) == ("colours-1", "squares-1")
+    assert (report["model_id"], report["detector"]) == (f"colours-1/{TEMPLATE_ID}", "squares-1")
 
 
 def test_the_same_people_are_degraded_the_same_way_again(people: Path, capsys: pytest.CaptureFixture[str]) -> None:
