@@ -49,14 +49,16 @@ VALKEY_PORT = env.int("VALKEY_PORT", default=6391)
 # Broker for the wake-ups, Redis or Valkey. Default: the server on VALKEY_PORT, which `make run` then starts.
 REDIS_URL = env.str("REDIS_URL", default=f"redis://127.0.0.1:{VALKEY_PORT}/0")
 
-# Recogniser; empty: the one that the school's templates were made with (sface at first).
+# Recogniser; empty: the one that the school's templates were made with (sface-dlib at first).
 FACE_MODEL = env.str("FACE_MODEL", default="")
 # Detector. Default: yunet.
 FACE_DETECTOR = env.str("FACE_DETECTOR", default="yunet")
 # Cosine similarity that a match must reach; empty: as calibrated for the recogniser. Range (0, 1).
 MATCH_THRESHOLD_COSINE = env.float("MATCH_THRESHOLD_COSINE", default=None)
-# How far below the threshold a face is still shown as "uncertain, please look". Cosine, default 0.08.
-UNCERTAIN_MARGIN_COSINE = env.float("UNCERTAIN_MARGIN_COSINE", default=0.08)
+# Absent students marked, a student and photo, that is accepted: the threshold follows. Default 0.0005 (1 in 2,000).
+FALSE_MARK_RATE = env.float("FALSE_MARK_RATE", default=0.0005)
+# How far below the threshold a face is still asked about, as a share of the way from it to 1. Default 0.125.
+UNCERTAIN_MARGIN = env.float("UNCERTAIN_MARGIN", default=0.125)
 # Where the models' weights lie (`python -m faces.weights fetch`). Default: weights/ beside manage.py.
 WEIGHTS_DIR = Path(env.str("WEIGHTS_DIR", default=str(BASE_DIR / "weights")))
 # Dotted name of what builds the pipeline in a worker; only tests change it.
@@ -104,7 +106,8 @@ _require(
     MATCH_THRESHOLD_COSINE is None or 0 < MATCH_THRESHOLD_COSINE < 1,
     "MATCH_THRESHOLD_COSINE must lie between 0 and 1.",
 )
-_require(0 <= UNCERTAIN_MARGIN_COSINE < 1, "UNCERTAIN_MARGIN_COSINE must lie between 0 and 1.")
+_require(0 < FALSE_MARK_RATE <= 0.1, "FALSE_MARK_RATE must lie between 0 and 0.1.")
+_require(0 <= UNCERTAIN_MARGIN < 1, "UNCERTAIN_MARGIN must lie between 0 and 1.")
 _require(LEASE_SECONDS >= 5, "LEASE_SECONDS must be at least 5.")
 _require(MAX_QUEUED_PHOTOS >= 1, "MAX_QUEUED_PHOTOS must be at least 1.")
 _require(MAX_ATTEMPTS >= 1, "MAX_ATTEMPTS must be at least 1.")

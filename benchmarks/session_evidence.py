@@ -42,6 +42,7 @@ def marked(session: Session, searched: Gallery, *, threshold_cosine: float, join
     looks = join_looks(
         [rows[places] for rows, places in zip(session.probes, free, strict=True)],
         [[px[place] for place in places] for px, places in zip(session.face_px, free, strict=True)],
+        threshold_cosine=threshold_cosine,
     )
     for person in looks:
         best = candidates(person.embedding[None], searched, top=1)[0][0]
@@ -69,7 +70,7 @@ def main() -> int:
     """Print a line a threshold."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("path", type=Path)
-    parser.add_argument("--thresholds", type=float, nargs="+", default=[0.32, 0.34, 0.355, 0.37, 0.38, 0.40])
+    parser.add_argument("--thresholds", type=float, nargs="+", default=[0.57, 0.58, 0.59, 0.60, 0.61])
     options = parser.parse_args()
     everything = list(sessions(options.path))
     model_id = next(iter(everything[0].roster.values())).model_id

@@ -16,9 +16,9 @@ from typing import Final
 
 import numpy as np
 
-CLEAR_MARGIN_COSINE: Final = 0.10
-"""From here on above the threshold nobody was taken for somebody else. The only number of these words: another
-recogniser, whose similarities spread otherwise, is a reason to count again."""
+CLEAR: Final = 0.155
+"""From this share of the way from the threshold to 1 on nobody was taken for somebody else. The only number of these
+words; as a share it fits recognisers whose similarities spread otherwise."""
 
 
 class Confidence(StrEnum):
@@ -38,6 +38,6 @@ def confidence(similarity: float, *, threshold_cosine: float) -> Confidence:
     """
     # As float32, like ``faces.match``: the float32 0.7 lies below the float64 0.7.
     value, threshold = np.float32(similarity), np.float32(threshold_cosine)
-    if value >= np.float32(threshold_cosine + CLEAR_MARGIN_COSINE):
+    if value >= np.float32(threshold_cosine + CLEAR * (1.0 - threshold_cosine)):
         return Confidence.CLEAR
     return Confidence.LIKELY if value >= threshold else Confidence.LOOK

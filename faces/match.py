@@ -17,8 +17,11 @@ COHORT_PEOPLE: Final = 10
 """A roster of fewer says too little about what is common to the faces of a photo."""
 PHOTO_FACES: Final = 33
 """Faces in the photos that thresholds are calibrated on."""
-PER_DOUBLING: Final = 0.023
-"""How much of the way from the threshold to 1 halves the rate of false marks: read off simulated classes."""
+CALIBRATED_RATE: Final = 1 / 2000
+"""Absent students marked, a student and photo, at a recipe's own threshold: of simulated classes that no stranger is
+in the picture of (``docs/recognition.md``)."""
+PER_DOUBLING: Final = 0.027
+"""How much of the way from the threshold to 1 halves the rate of false marks, in the same classes."""
 _FACES_RANGE: Final = (4, 132)
 _AT_THRESHOLD: Final = 1e-9
 """Worth of a pair exactly at the threshold: more than no pair, less than any float32 step above it."""
@@ -161,6 +164,17 @@ def candidates(
     ]
 
 
+def threshold_at(threshold_cosine: float, rate: float) -> float:
+    """Move a recipe's threshold to another rate of absent students marked.
+
+    Args:
+        threshold_cosine: that holds ``CALIBRATED_RATE``, range [-1, 1].
+        rate: wanted, a student and photo, range (0, 1).
+    """
+    doublings = np.log2(CALIBRATED_RATE / rate)
+    return float(min(1.0, threshold_cosine + PER_DOUBLING * (1.0 - threshold_cosine) * doublings))
+
+
 def photo_threshold(threshold_cosine: float, faces: int) -> float:
     """Fit a calibrated threshold to a photo: every face more is one more that an absent student may be taken for.
 
@@ -199,7 +213,8 @@ def relative_similarities(probes: Embeddings, gallery: Gallery, *, photo: Embedd
 
 def _resemblance(similarities: Similarities) -> Similarities:
     """Mean of each row without its best."""
-    return (similarities.sum(axis=1) - similarities.max(axis=1)) / np.float32(similarities.shape[1] - 1)
+    rest: Similarities = (similarities.sum(axis=1) - similarities.max(axis=1)) / np.float32(similarities.shape[1] - 1)
+    return rest
 
 
 def best_by_person(probes: Embeddings, gallery: Gallery) -> Similarities:

@@ -80,7 +80,7 @@ def selfie_of(person: str | Look, *, seed: int = 0) -> bytes:
 class FakePipeline:
     """Finds coloured squares; the same doors as the real pipeline."""
 
-    def __init__(self, *, name: str = "sface", detector: str = "yunet") -> None:
+    def __init__(self, *, name: str = "sface-dlib", detector: str = "yunet") -> None:
         self._shift = sum(name.encode()) % 7
         self._model_id = f"fake-{name}-1"
         self._detector_id = f"fake-{detector}-1"
@@ -151,7 +151,7 @@ class FakePipeline:
 
 
 def build_pipeline(
-    recogniser: str = "sface", *, detector: str = "yunet", weights_dir: Path | None = None
+    recogniser: str = "sface-dlib", *, detector: str = "yunet", weights_dir: Path | None = None
 ) -> FakePipeline:
     """Build the fake by the real builder's signature; ``missing`` is a recogniser without weights."""
     if recogniser == "unknown":

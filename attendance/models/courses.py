@@ -23,7 +23,7 @@ class SchoolSettings(models.Model):
     face_features_on = models.BooleanField(_("face features on"), default=False)
     photo_retention_days = models.PositiveIntegerField(_("days a class photo is kept"), default=30)
     template_retention_days = models.PositiveIntegerField(_("days a face template is kept"), default=400)
-    face_model = models.CharField(_("face model"), max_length=64, default="sface")
+    face_model = models.CharField(_("face model"), max_length=64, default="sface-dlib")
     face_model_id = models.CharField(_("recipe of the stored templates"), max_length=128, blank=True)
 
     class Meta:

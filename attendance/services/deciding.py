@@ -65,8 +65,20 @@ class Verdict:
     candidates: tuple[tuple[int, float], ...] = field(default=())
 
 
-def decide(probes: Sequence[Probe], gallery: engine.Gallery, *, rules: Rules) -> list[Verdict]:
+def decide(
+    probes: Sequence[Probe],
+    gallery: engine.Gallery,
+    *,
+    rules: Rules,
+    photo: Sequence[engine.Embedding] | None = None,
+) -> list[Verdict]:
     """Decide on all open faces of a photo together.
+
+    Args:
+        probes: the open faces.
+        gallery: of the day's roster.
+        rules: what holds for the photo.
+        photo: embeddings of all its faces, where some are no longer open; None means the probes.
 
     Returns:
         a verdict for each probe, in their order.
@@ -76,6 +88,7 @@ def decide(probes: Sequence[Probe], gallery: engine.Gallery, *, rules: Rules) ->
         gallery,
         threshold_cosine=rules.threshold_cosine,
         not_these=[probe.rejected | rules.taken for probe in probes],
+        photo=photo,
     )
     matched = {one.student_pk for one in solutions if one.student_pk is not None}
     verdicts = [_of_match(one, probe, rules) for one, probe in zip(solutions, probes, strict=True)]

@@ -48,12 +48,17 @@ def active_pipeline() -> engine.Pipeline:
 
 
 def threshold_cosine(pipeline: engine.Pipeline) -> float:
-    """Give the similarity that a match must reach: the operator's, else the school's calibration, else the recipe's."""
+    """Give the similarity that a match must reach: the operator's, else the school's calibration, else the recipe's.
+
+    The recipe's is moved to the operator's rate of false marks; a calibration states a rate of its own.
+    """
     chosen = operators_threshold()
     if chosen is not None:
         return chosen
     calibrated = calibration_of(pipeline.model_id)
-    return pipeline.threshold_cosine if calibrated is None else calibrated.threshold_cosine
+    if calibrated is not None:
+        return calibrated.threshold_cosine
+    return engine.threshold_at(pipeline.threshold_cosine, rate=settings.FALSE_MARK_RATE)
 
 
 def operators_threshold() -> float | None:

@@ -79,7 +79,7 @@ def _replace_faces(
     """Put the photo's faces in the place of those of an earlier run; what a teacher said about one stays with it."""
     key = None if session.is_final else keys.session_key(session)
     place = keys.probe_place(session.pk, pipeline.model_id)
-    threshold = face_model.threshold_cosine(pipeline)
+    threshold = engine.photo_threshold(face_model.threshold_cosine(pipeline), faces=len(found))
     before = list(snapshot.faces.all())
     rows = []
     for one in found:

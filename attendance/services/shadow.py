@@ -10,7 +10,6 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -27,7 +26,7 @@ from attendance.models import (
 from attendance.services import engine, face_model, files, queue, recognition
 from attendance.services.deciding import Probe, Rules, Verdict, decide
 from attendance.services.errors import ServiceError
-from attendance.services.gallery.templates import look_alikes, roster_gallery
+from attendance.services.gallery.templates import alike_in, look_alikes, roster_gallery
 
 _log = logging.getLogger(__name__)
 RECENT_DAYS: Final = 30
@@ -95,14 +94,17 @@ def _outcomes(snapshot: Snapshot, found: Iterable[engine.Face], pipeline: engine
     session = snapshot.session
     gallery = roster_gallery(course_pk=session.course_id, day=session.held_on, model_id=pipeline.model_id)
     named = {old.decided_student_id for old in spoken}
+    threshold = engine.photo_threshold(face_model.threshold_cosine(pipeline), faces=len(found))
+    alike = look_alikes(set(gallery.student_pks)) | alike_in(gallery, threshold_cosine=threshold)
     rules = Rules(
-        threshold_cosine=face_model.threshold_cosine(pipeline),
-        margin_cosine=settings.UNCERTAIN_MARGIN_COSINE,
+        threshold_cosine=threshold,
+        margin_cosine=engine.margin_cosine(threshold),
         taken=frozenset(pk for pk in named if pk is not None),
-        ask_always=frozenset(look_alikes(set(gallery.student_pks))),
+        ask_always=frozenset(alike),
         suggestions_only=session.course.suggestions_only,
     )
-    return _by_student(decide(probes, gallery, rules=rules)) | _of_words(spoken)
+    photo = [face.embedding for face in found]
+    return _by_student(decide(probes, gallery, rules=rules, photo=photo)) | _of_words(spoken)
 
 
 def _by_student(verdicts: Iterable[Verdict]) -> Found:

@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-from django.conf import settings
-
 from attendance.models import AttendanceRecord, ClassSession, DetectedFace, Status, WorkState
 from attendance.services import engine, evidence, keys, records, sealing, together
 from attendance.services.deciding import Probe, Rules, Verdict, decide
@@ -34,7 +32,7 @@ def solve_photo(
         return
     probes = [Probe(embeddings[face.pk], frozenset(face.rejected)) for face in still_open]
     rules = _rules(session, faces, gallery, threshold_cosine=still_open[0].threshold_cosine)
-    verdicts = decide(probes, gallery, rules=rules)
+    verdicts = decide(probes, gallery, rules=rules, photo=list(embeddings.values()))
     _store(still_open, verdicts)
     records.mark_recognised(session=session, marks=evidence.of_faces(still_open))
 
@@ -80,7 +78,7 @@ def _rules(
     named = {face.decided_student_id for face in faces if face.decision == Decision.STUDENT}
     return Rules(
         threshold_cosine=threshold_cosine,
-        margin_cosine=settings.UNCERTAIN_MARGIN_COSINE,
+        margin_cosine=engine.margin_cosine(threshold_cosine),
         taken=frozenset(pk for pk in named if pk is not None),
         seen=frozenset(present.values_list("student_id", flat=True)),
         ask_always=frozenset(

@@ -34,7 +34,9 @@ def join_photos(session: ClassSession, gallery: engine.Gallery) -> None:
         [sealing.open_embedding(bytes(face.sealed_embedding or b""), key=key, context=place) for face in of_photo]
         for of_photo in by_photo
     ]
-    people = engine.join_looks(embeddings, [[face.width for face in of_photo] for of_photo in by_photo])
+    widths = [[face.width for face in of_photo] for of_photo in by_photo]
+    threshold = max(face.threshold_cosine for of_photo in by_photo for face in of_photo)
+    people = engine.join_looks(embeddings, widths, threshold_cosine=threshold)
     looks = [[by_photo[number][at] for number, at in person.places.items()] for person in people]
     marked = _decided(session, gallery, looks, [person.embedding for person in people])
     DetectedFace.objects.bulk_update(marked, ["outcome", "student", "similarity"])

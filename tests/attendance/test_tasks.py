@@ -215,7 +215,7 @@ class TestWorker:
             built.append(args)
             return object()
 
-        monkeypatch.setattr(engine, "import_string", lambda name: slow)
+        monkeypatch.setattr(engine.pipelines, "import_string", lambda name: slow)
         threads = [threading.Thread(target=engine.pipeline, args=("sface",)) for _ in range(4)]
         for thread in threads:
             thread.start()

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faces.confidence import CLEAR_MARGIN_COSINE, Confidence, confidence
+from faces.confidence import CLEAR, Confidence, confidence
 
 THRESHOLD = 0.355
 ORDER = [Confidence.LOOK, Confidence.LIKELY, Confidence.CLEAR]
@@ -16,8 +16,8 @@ ORDER = [Confidence.LOOK, Confidence.LIKELY, Confidence.CLEAR]
         (THRESHOLD - 0.001, Confidence.LOOK),
         (THRESHOLD, Confidence.LIKELY),
         (float(np.float32(THRESHOLD)), Confidence.LIKELY),
-        (THRESHOLD + CLEAR_MARGIN_COSINE - 0.001, Confidence.LIKELY),
-        (THRESHOLD + CLEAR_MARGIN_COSINE, Confidence.CLEAR),
+        (THRESHOLD + CLEAR * (1 - THRESHOLD) - 0.001, Confidence.LIKELY),
+        (THRESHOLD + CLEAR * (1 - THRESHOLD), Confidence.CLEAR),
         (1.0, Confidence.CLEAR),
     ],
 )

@@ -30,7 +30,7 @@ def test_embed_gives_a_vector_and_a_place_a_face(tmp_path: Path, capsys: pytest.
     assert status == 0
     assert [len(face["embedding"]) for face in result["faces"]] == [128, 128]
     assert result["faces"][0]["box"] == [30, 30, 60, 60]
-    assert (result["model_id"], result["detector"]) == ("fake-sface-1", "fake-yunet-1")
+    assert (result["model_id"], result["detector"]) == ("fake-sface-dlib-1", "fake-yunet-1")
 
 
 def test_embed_without_a_face_says_no(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

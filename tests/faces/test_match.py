@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from faces.distance import unit_rows
 from faces.errors import ModelMismatch
 from faces.match import (
+    CALIBRATED_RATE,
     COHORT_PEOPLE,
     COHORT_WEIGHT,
     PER_DOUBLING,
@@ -20,6 +21,7 @@ from faces.match import (
     identify,
     photo_threshold,
     relative_similarities,
+    threshold_at,
     verify,
 )
 from faces.types import Embeddings, Match
@@ -254,3 +256,14 @@ def test_more_faces_never_lower_the_threshold(threshold: float, fewer: int, more
 def test_the_calibrated_number_of_faces_leaves_the_threshold() -> None:
     assert photo_threshold(0.59, PHOTO_FACES) == 0.59
     assert photo_threshold(0.6, 2 * PHOTO_FACES) == pytest.approx(0.6 + 0.4 * PER_DOUBLING)
+
+
+@given(st.floats(-0.5, 0.99), st.floats(1e-6, 0.1), st.floats(1e-6, 0.1))
+def test_a_lower_rate_never_lowers_the_threshold(threshold: float, one: float, other: float) -> None:
+    strict, lax = sorted((one, other))
+    assert threshold_at(threshold, strict) >= threshold_at(threshold, lax)
+
+
+def test_the_calibrated_rate_leaves_the_threshold_and_half_of_it_raises_it_a_step() -> None:
+    assert threshold_at(0.59, CALIBRATED_RATE) == pytest.approx(0.59)
+    assert threshold_at(0.6, CALIBRATED_RATE / 2) == pytest.approx(0.6 + 0.4 * PER_DOUBLING)

@@ -3,7 +3,6 @@
 import logging
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 
 from attendance.models import EnrolmentLink, Selfie, Student, WorkState
@@ -74,7 +73,8 @@ def _looks_like(selfie: Selfie, face: engine.Face, pipeline: engine.Pipeline) ->
     above.
     """
     gallery = classmates_gallery(student_pk=selfie.student_id, model_id=pipeline.model_id)
-    threshold = face_model.threshold_cosine(pipeline) + settings.UNCERTAIN_MARGIN_COSINE
+    threshold = face_model.threshold_cosine(pipeline)
+    threshold += engine.margin_cosine(threshold)
     solution = engine.solve([face.embedding], gallery, threshold_cosine=threshold, not_these=[()])[0]
     return solution.student_pk
 

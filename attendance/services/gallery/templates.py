@@ -5,7 +5,6 @@ import logging
 from typing import Final
 
 import numpy as np
-from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -83,7 +82,7 @@ def alike_in(gallery: engine.Gallery, *, threshold_cosine: float) -> set[int]:
     if not gallery.student_pks:
         return set()
     rows, owners = np.stack(gallery.embeddings), np.array(gallery.student_pks)
-    alike = rows @ rows.T >= threshold_cosine + settings.UNCERTAIN_MARGIN_COSINE
+    alike = rows @ rows.T >= threshold_cosine + engine.margin_cosine(threshold_cosine)
     alike &= owners[:, None] != owners[None, :]
     return {int(pk) for pk in owners[alike.any(axis=1)]}
 

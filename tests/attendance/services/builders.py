@@ -34,7 +34,7 @@ def face_in(session: ClassSession, student: Student) -> DetectedFace:
         landmarks=[],
         score=0.9,
         sealed_embedding=b"sealed",
-        model_id="fake-sface-1",
+        model_id="fake-sface-dlib-1",
         threshold_cosine=0.5,
         outcome=DetectedFace.Outcome.MARKED,
         student=student,

@@ -16,7 +16,7 @@ from tests.fakes import Look, class_photo
 
 Recognisable = Callable[..., Student]
 Kind = FaceCalibration.Kind
-MODEL = "fake-sface-1"
+MODEL = "fake-sface-dlib-1"
 
 
 def scores(*, genuine: int = 4, impostors: int = 1000) -> Scores:
@@ -106,7 +106,7 @@ class TestCalibrated:
 
 class TestThresholdInForce:
     def test_is_the_operators_then_the_calibrated_then_the_recipes(self, db: None, settings: Settings) -> None:
-        pipeline = engine.pipeline("sface")
+        pipeline = engine.pipeline("sface-dlib")
         assert face_model.threshold_cosine(pipeline) == 0.5
         found = calibrating.calibrated(scores(), rate=0.01, kind=Kind.COMPARISONS)
         calibrating.store(found, by=None)
@@ -137,7 +137,7 @@ class TestThresholdInForce:
         snapshot = snapshots.add_snapshot(session=class_session, data=photo, by=teacher).snapshot
         recognition.recognise(snapshot.pk)
         face = snapshot.faces.get()
-        assert (face.outcome, face.threshold_cosine) == ("UNKNOWN", 0.8)
+        assert (face.outcome, face.threshold_cosine) == ("UNKNOWN", engine.photo_threshold(0.8, faces=1))
 
 
 class TestCommand:
@@ -194,3 +194,11 @@ class TestCommand:
             call_command("calibrate", pairs=Path(lfw[0]), images=Path("nowhere"))
         with pytest.raises(CommandError, match="no pairs file"):
             call_command("calibrate", pairs=Path("nowhere.txt"), images=Path(lfw[1]))
+
+
+def test_operators_rate_moves_the_recipes_threshold(db: None, settings: Settings) -> None:
+    pipeline = engine.pipeline("sface-dlib")
+    settings.FALSE_MARK_RATE = 0.00005
+    assert face_model.threshold_cosine(pipeline) > pipeline.threshold_cosine + 0.03
+    settings.FALSE_MARK_RATE = 0.005
+    assert face_model.threshold_cosine(pipeline) < pipeline.threshold_cosine - 0.03

@@ -33,7 +33,7 @@ def test_all_selfies_are_embedded_anew_and_the_school_switches(recognisable: Rec
     for name in ("ada", "ben"):
         recognisable(name)
     change = model_change.set_face_model(name="facenet", by=admin)
-    assert face_model.active_recogniser() == "sface"
+    assert face_model.active_recogniser() == "sface-dlib"
     assert model_change.change_model(change.pk) is False
     change.refresh_from_db()
     assert (change.state, change.total, change.done, change.skipped) == (WorkState.DONE, 2, 2, [])
@@ -52,7 +52,7 @@ def test_photos_are_recognised_before_and_after(
         recognition.recognise(added.snapshot.pk)
         assert added.snapshot.faces.get().outcome == "MARKED"
         model_change.change_model(change.pk)
-    assert set(class_session.snapshots.values_list("model_id", flat=True)) == {"fake-sface-1", "fake-facenet-1"}
+    assert set(class_session.snapshots.values_list("model_id", flat=True)) == {"fake-sface-dlib-1", "fake-facenet-1"}
 
 
 def test_slice_that_ran_out_of_time_goes_on_where_it_stopped(recognisable: Recognisable, settings: Settings) -> None:
@@ -63,7 +63,7 @@ def test_slice_that_ran_out_of_time_goes_on_where_it_stopped(recognisable: Recog
     assert model_change.change_model(change.pk) is True
     change.refresh_from_db()
     assert (change.state, change.attempts) == (WorkState.QUEUED, 0)
-    assert SchoolSettings.objects.get().face_model == "sface"
+    assert SchoolSettings.objects.get().face_model == "sface-dlib"
     settings.LEASE_SECONDS = 120
     assert model_change.change_model(change.pk) is False
     assert SchoolSettings.objects.get().face_model == "facenet"
@@ -132,7 +132,7 @@ def test_change_to_a_model_without_weights_waits_and_the_old_one_works(recognisa
         model_change.change_model(change.pk)
     change.refresh_from_db()
     assert (change.state, change.attempts) == (WorkState.QUEUED, 0)
-    assert face_model.active_pipeline().model_id == "fake-sface-1"
+    assert face_model.active_pipeline().model_id == "fake-sface-dlib-1"
 
 
 def test_change_to_a_name_that_no_model_has_fails_with_a_reason(recognisable: Recognisable) -> None:
@@ -141,7 +141,7 @@ def test_change_to_a_name_that_no_model_has_fails_with_a_reason(recognisable: Re
     assert model_change.change_model(change.pk) is False
     change.refresh_from_db()
     assert (change.state, change.failure_code) == (WorkState.FAILED, "unknown-face-model")
-    assert face_model.active_pipeline().model_id == "fake-sface-1"
+    assert face_model.active_pipeline().model_id == "fake-sface-dlib-1"
 
 
 class TestOtherModelThanTheTemplates:
@@ -162,16 +162,16 @@ class TestOtherModelThanTheTemplates:
         recognisable("ada")
         settings.FACE_MODEL = "facenet"
         model_change.set_face_model(name="facenet", by=None)
-        assert face_model.active_pipeline().model_id == "fake-sface-1"
+        assert face_model.active_pipeline().model_id == "fake-sface-dlib-1"
 
     def test_other_recipe_of_the_same_name_is_refused_too(self, recognisable: Recognisable) -> None:
         recognisable("ada")
-        FaceTemplate.objects.update(model_id="fake-sface-0")
-        SchoolSettings.objects.update(face_model_id="fake-sface-0")
+        FaceTemplate.objects.update(model_id="fake-sface-dlib-0")
+        SchoolSettings.objects.update(face_model_id="fake-sface-dlib-0")
         with pytest.raises(EngineNotReady, match="set_face_model sface"):
             face_model.active_pipeline()
-        model_change.change_model(model_change.set_face_model(name="sface", by=None).pk)
-        assert face_model.active_pipeline().model_id == "fake-sface-1"
+        model_change.change_model(model_change.set_face_model(name="sface-dlib", by=None).pk)
+        assert face_model.active_pipeline().model_id == "fake-sface-dlib-1"
 
 
 class TestCommands:
@@ -201,4 +201,4 @@ class TestCommands:
         FaceTemplate.objects.all().delete()
         call_command("rebuild_gallery")
         model_change.change_model(FaceModelChange.objects.get().pk)
-        assert models_of_templates() == ["fake-sface-1"]
+        assert models_of_templates() == ["fake-sface-dlib-1"]

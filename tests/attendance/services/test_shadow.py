@@ -97,7 +97,7 @@ class TestComparison:
         assert (change.state, change.photos_done, change.photos_total) == (WorkState.QUEUED, 1, 1)
         assert change.ready_at is not None
         assert change.not_before > timezone.now()
-        assert SchoolSettings.objects.get().face_model == "sface"
+        assert SchoolSettings.objects.get().face_model == "sface-dlib"
         assert FaceTemplate.objects.count() == 2
         assert take("ada", seed=1).faces.get().outcome == "MARKED"
         assert not MarkDifference.objects.exists()
@@ -113,7 +113,7 @@ class TestComparison:
         assert listed.old_similarity == pytest.approx(0.7, abs=0.05)
 
     def test_mark_that_would_come_is_listed(self, recognisable: Recognisable, take: Take, settings: Settings) -> None:
-        settings.UNCERTAIN_MARGIN_COSINE = 0.0
+        settings.UNCERTAIN_MARGIN = 0.0
         ada = recognisable("ada")
         threshold_of_facenet(0.3)
         take(Look("ada", 0.4))
@@ -169,7 +169,7 @@ class TestComparison:
         held()
         [outcome] = ShadowPhoto.objects.get().outcomes.values()
         assert outcome == ["MARKED", pytest.approx(1.0, abs=0.01)]
-        assert set(DetectedFace.objects.values_list("model_id", flat=True)) == {"fake-sface-1"}
+        assert set(DetectedFace.objects.values_list("model_id", flat=True)) == {"fake-sface-dlib-1"}
 
     def test_goes_photo_by_photo_and_lets_a_class_go_first(
         self, recognisable: Recognisable, take: Take, class_session: ClassSession, teacher: User
@@ -209,16 +209,16 @@ class TestSwitch:
         change = finish(held(by=admin), by=admin)
         assert (change.state, change.switched_by) == (WorkState.DONE, admin)
         receipt = (change.removed_model_id, change.removed_templates, change.removed_probes)
-        assert receipt == ("fake-sface-1", 2, 2)
+        assert receipt == ("fake-sface-dlib-1", 2, 2)
         assert change.switched_at is not None
         event = AuditEvent.objects.get(action="face_model.vectors_deleted")
         assert (event.actor_id, event.old, event.new) == (
             admin.pk,
-            {"model_id": "fake-sface-1"},
+            {"model_id": "fake-sface-dlib-1"},
             {"templates": 2, "probes": 2},
         )
         assert set(FaceTemplate.objects.values_list("model_id", flat=True)) == {"fake-facenet-1"}
-        assert not DetectedFace.objects.filter(model_id="fake-sface-1", sealed_embedding__isnull=False).exists()
+        assert not DetectedFace.objects.filter(model_id="fake-sface-dlib-1", sealed_embedding__isnull=False).exists()
 
     def test_of_what_is_not_ready_or_at_an_end_is_refused(self, recognisable: Recognisable) -> None:
         recognisable("ada")
@@ -249,14 +249,14 @@ class TestSwitch:
             assert {face.outcome for face in photo.faces.all()} == {"MARKED"}
             return photo.model_id
 
-        assert works() == "fake-sface-1"
+        assert works() == "fake-sface-dlib-1"
         settings.LEASE_SECONDS = 0
         change = model_change.set_face_model(name="facenet", by=None, when_done=False)
         while model_change.change_model(change.pk):
-            assert works() == "fake-sface-1"
+            assert works() == "fake-sface-dlib-1"
             if next(seed) > 12:
                 settings.LEASE_SECONDS = 120
-        assert works() == "fake-sface-1"
+        assert works() == "fake-sface-dlib-1"
         settings.LEASE_SECONDS = 120
         finish(change)
         assert works() == "fake-facenet-1"
@@ -293,7 +293,7 @@ class TestOpenSessionsAfterTheSwitch:
         sessions.finalise_session(session=class_session, by=teacher)
         finish(held())
         photo.refresh_from_db()
-        assert (photo.state, photo.model_id) == (WorkState.DONE, "fake-sface-1")
+        assert (photo.state, photo.model_id) == (WorkState.DONE, "fake-sface-dlib-1")
 
     def test_come_a_few_at_a_time_and_behind_the_class(
         self, recognisable: Recognisable, take: Take, monkeypatch: pytest.MonkeyPatch
@@ -316,7 +316,7 @@ class TestOpenSessionsAfterTheSwitch:
     def test_nothing_is_queued_for_a_recipe_that_has_no_templates(self, recognisable: Recognisable, take: Take) -> None:
         recognisable("ada")
         take("ada")
-        SchoolSettings.objects.update(face_model_id="fake-sface-0")
+        SchoolSettings.objects.update(face_model_id="fake-sface-dlib-0")
         assert renewal.queue_stale_photos() == 0
 
 
@@ -341,7 +341,7 @@ class TestCommand:
         call_command("set_face_model", "--switch")
         model_change.change_model(change.pk)
         call_command("set_face_model", "--status")
-        assert "by the command line: 1 templates and 1 faces' vectors of fake-sface-1 deleted" in (
+        assert "by the command line: 1 templates and 1 faces' vectors of fake-sface-dlib-1 deleted" in (
             capsys.readouterr().out
         )
 

@@ -41,9 +41,9 @@ def test_says_which_model_works_and_from_where_its_threshold_is(
     office: Client, world: World, settings: Settings
 ) -> None:
     text = office.get("/school/model/").content.decode()
-    assert "fake-sface-1" in text
+    assert "fake-sface-dlib-1" in text
     assert "not calibrated" in text
-    calibrate("fake-sface-1", 0.4321)
+    calibrate("fake-sface-dlib-1", 0.4321)
     text = office.get("/school/model/").content.decode()
     assert "similarity of 0.432" in text
     assert "250000 comparisons" in text

@@ -56,7 +56,7 @@ def test_classes_reports_the_shares_of_present_and_absent(classes: Path, capsys:
     assert report["false_marks"] == 1
     assert report["absent_marked"] == 1 / 2
     assert report["seconds_per_photo"] > 0
-    assert (report["model_id"], report["detector"], report["threshold"]) == ("fake-sface-1", "fake-yunet-1", 0.5)
+    assert (report["model_id"], report["detector"], report["threshold"]) == ("fake-sface-dlib-1", "fake-yunet-1", 0.5)
 
 
 def test_classes_takes_one_class_and_a_threshold(classes: Path, capsys: pytest.CaptureFixture[str]) -> None:

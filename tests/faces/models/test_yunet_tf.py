@@ -49,7 +49,8 @@ def opencv(image: RGBImage) -> np.ndarray:
     if rows is None:
         return np.zeros((0, 15))
     rows[:, 1] += 0.15 * rows[:, 3]
-    return rows[np.argsort(-rows[:, 14], kind="stable")]
+    ordered: np.ndarray = rows[np.argsort(-rows[:, 14], kind="stable")]
+    return ordered
 
 
 @pytest.fixture(scope="module")
