@@ -7,16 +7,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIZES: Final = (1, 4, 8, 16, 32)
+_STEP: Final = 4
 
 
 def plan(count: int) -> list[int]:
-    """Choose the batches for a number of faces: full ones, and the smallest one that holds the rest.
+    """Choose the batches for a number of faces: as many faces, or so few more that another batch would cost more.
 
     Args:
         count: of faces, 0 or more.
     """
-    full, rest = divmod(count, SIZES[-1])
-    return [SIZES[-1]] * full + ([next(size for size in SIZES if size >= rest)] if rest else [])
+    left = count if count <= 1 else -(-count // _STEP) * _STEP
+    chosen: list[int] = []
+    for size in reversed(SIZES):
+        chosen += [size] * (left // size)
+        left %= size
+    return chosen
 
 
 def run(network: Callable[[NDArray[Any]], NDArray[np.float32]], crops: NDArray[Any]) -> NDArray[np.float32]:

@@ -11,30 +11,28 @@ from numpy.typing import NDArray
 
 from faces.distance import unit_rows
 from faces.models import batches
+from faces.models.scarce import in_halves
 
 Run = Callable[[NDArray[Any]], NDArray[np.float32]]
 
 
-def compiled(network: keras.Model, *, flip: bool = False) -> Run:
+def compiled(network: keras.Model) -> Run:
     """Compile a network. No XLA: on the CPU it takes SFace eight times as long.
 
     Args:
         network: from pictures, float32 (n, height, width, 3), to float32 (n, d).
-        flip: add what the network gives for the mirrored pictures.
 
     Returns:
         takes pictures of any one dtype, (n, height, width, 3), and gives float32 (n, d).
     """
 
     def forward(crops: Any) -> Any:
-        pictures = tf.cast(crops, tf.float32)
-        embedded = network(pictures, training=False)
-        return embedded + network(pictures[:, :, ::-1], training=False) if flip else embedded
+        return network(tf.cast(crops, tf.float32), training=False)
 
     traced = tf.function(forward, reduce_retracing=False, autograph=False)
 
     def run(crops: NDArray[Any]) -> NDArray[np.float32]:
-        return np.asarray(traced(tf.constant(crops)), dtype=np.float32)
+        return np.concatenate(in_halves(lambda some: np.asarray(traced(tf.constant(some)), dtype=np.float32), crops))
 
     return run
 
@@ -43,9 +41,9 @@ class MirroringNetwork:
     """A recogniser's network, run on some faces alone and on others with their mirror image as well."""
 
     def __init__(self, network: keras.Model) -> None:
-        """Compile both ways; each batch size of each compiles at its first use."""
+        """Compile it; each batch size compiles at its first use."""
         self._dimensions = int(network.output_shape[-1])
-        self._runs = {False: compiled(network), True: compiled(network, flip=True)}
+        self._run = compiled(network)
 
     def embed(self, crops: NDArray[np.uint8], mirror: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Embed aligned faces.
@@ -57,12 +55,13 @@ class MirroringNetwork:
         Returns:
             float32 (n, d), rows of unit L2 norm.
         """
-        rows = np.zeros((len(crops), self._dimensions), dtype=np.float32)
-        for flip, run in self._runs.items():
-            chosen = mirror == flip
-            if chosen.any():
-                rows[chosen] = unit_rows(batches.run(run, crops[chosen]))
-        return rows
+        if not len(crops):
+            return np.zeros((0, self._dimensions), dtype=np.float32)
+        # Faces and mirror images in the same batches: two kinds of batches would both be padded.
+        raw = batches.run(self._run, np.concatenate([crops, crops[mirror][:, :, ::-1]]))
+        rows = raw[: len(crops)].copy()
+        rows[mirror] += raw[len(crops) :]
+        return unit_rows(rows)
 
 
 def mirror_suffix(mirror_below_px: float) -> str:

@@ -1,7 +1,7 @@
 """The recipe of two recognisers: SFace and dlib's ResNet, fused.
 
 Other architectures, losses and training pictures: they err on different faces. Together they need the mirror image,
-which doubles the time, for small faces only: from 48 pixels on it adds 0.1 points at a false accept rate of 1 in
+which doubles the time, for small faces only: from 40 pixels on it adds 0.1 points at a false accept rate of 1 in
 10,000, which is within the noise.
 """
 
@@ -18,7 +18,7 @@ DLIB_SIGMA_COSINE: Final = 0.0343
 """Deviations over 124,500 pairs of strangers: 250 people of LFW, two pictures each, drawn by a hash of their names."""
 SFACE_INFLUENCE: Final = 3.8
 """The better of the two counts for more: it has 0.6 of the cosine. From 0.5 to 0.7 no difference was found."""
-MIRROR_BELOW_PX: Final = 48.0
+MIRROR_BELOW_PX: Final = 40.0
 THRESHOLD_COSINE: Final = 0.59
 
 

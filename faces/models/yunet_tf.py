@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from faces.errors import WeightsError
 from faces.models.onnx_weights import read_graph
+from faces.models.scarce import in_halves
 from faces.models.yunet import UNSURE_SCORE, as_drawn
 from faces.types import Detection, RGBImage
 
@@ -88,6 +89,10 @@ class YuNetTensorFlow:
         if images.size == 0:
             return [[] for _ in images]
         threshold = self._score_threshold if score_threshold is None else score_threshold
+        parts = in_halves(lambda some: self._detected(some, threshold), images)
+        return [found for part in parts for found in part]
+
+    def _detected(self, images: NDArray[np.uint8], threshold: float) -> list[list[Detection]]:
         levels = [
             _decode(stride, places.numpy(), values.numpy())
             for stride, (places, values) in zip(STRIDES, self._far(self._features(images), threshold), strict=True)

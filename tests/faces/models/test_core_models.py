@@ -146,9 +146,10 @@ def test_fine_stripes_in_a_large_face_become_grey() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "sizes"), [(0, []), (1, [1]), (2, [4]), (32, [32]), (33, [32, 1]), (70, [32, 32, 8])]
+    ("count", "sizes"),
+    [(0, []), (1, [1]), (2, [4]), (32, [32]), (23, [16, 8]), (29, [32]), (33, [32, 4]), (70, [32, 32, 8])],
 )
-def test_batches_are_full_or_the_smallest_that_holds_the_rest(count: int, sizes: list[int]) -> None:
+def test_batches_hold_all_faces_and_at_most_three_places_more(count: int, sizes: list[int]) -> None:
     assert batches.plan(count) == sizes
 
 

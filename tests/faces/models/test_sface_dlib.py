@@ -54,7 +54,7 @@ def test_the_cosine_of_real_faces_is_the_mean_of_both_weighted_by_their_deviatio
 
 def test_one_id_names_both_networks_and_their_weights(fused: FusedEmbedder) -> None:
     assert fused.dimensions == 256
-    assert fused.model_id == "sface-2021dec-112-flip48-v2*0.5997+dlib-resnet-150-flip48-v2*0.4003"
+    assert fused.model_id == "sface-2021dec-112-flip40-v2*0.5997+dlib-resnet-150-flip40-v2*0.4003"
 
 
 def test_without_the_second_file_it_is_not_half_made(tmp_path: Path) -> None:
