@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-SIZES: Final = (1, 4, 8, 16, 32)
+SIZES: Final = (1, 4, 8, 16)
 _STEP: Final = 4
 
 

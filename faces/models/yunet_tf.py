@@ -25,6 +25,7 @@ STRIDES = (8, 16, 32)
 _MULTIPLE = 32
 # What a band reads beyond its own rows: the reach of the bands' layers is 21 pixels.
 _MARGIN = 32
+_MOST_PIXELS = 3_000_000
 _CONVOLUTIONS = 53
 _FIRST_HEAD = 29
 
@@ -89,8 +90,13 @@ class YuNetTensorFlow:
         if images.size == 0:
             return [[] for _ in images]
         threshold = self._score_threshold if score_threshold is None else score_threshold
-        parts = in_halves(lambda some: self._detected(some, threshold), images)
-        return [found for part in parts for found in part]
+        # A hundred tiles at once would take gigabytes: as many go together as fill a band of a large photo.
+        step = max(1, _MOST_PIXELS // (images.shape[1] * images.shape[2]))
+        found: list[list[Detection]] = []
+        for first in range(0, len(images), step):
+            for part in in_halves(lambda some: self._detected(some, threshold), images[first : first + step]):
+                found += part
+        return found
 
     def _detected(self, images: NDArray[np.uint8], threshold: float) -> list[list[Detection]]:
         levels = [

@@ -147,7 +147,7 @@ def test_fine_stripes_in_a_large_face_become_grey() -> None:
 
 @pytest.mark.parametrize(
     ("count", "sizes"),
-    [(0, []), (1, [1]), (2, [4]), (32, [32]), (23, [16, 8]), (29, [32]), (33, [32, 4]), (70, [32, 32, 8])],
+    [(0, []), (1, [1]), (2, [4]), (23, [16, 8]), (29, [16, 16]), (33, [16, 16, 4])],
 )
 def test_batches_hold_all_faces_and_at_most_three_places_more(count: int, sizes: list[int]) -> None:
     assert batches.plan(count) == sizes
