@@ -68,6 +68,23 @@ FACE: Final = example(
         "outsider": "",
     },
 )
+STRANGERS: Final = example(
+    "Somebody in two photos",
+    {
+        "faces": [
+            {
+                "id": face_id,
+                "photo_id": _PHOTO_ID,
+                "session_id": session_id,
+                "box": {"x": 300.0, "y": 92.0, "width": 60.0, "height": 74.0},
+            }
+            for face_id, session_id in ((912, 6), (870, 5))
+        ],
+        "photos": 2,
+        "sessions": 2,
+        "candidates": [{"student": _ADA, "similarity": 0.21}],
+    },
+)
 RECORD: Final = example(
     "A mark by hand",
     {

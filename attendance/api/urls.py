@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path, re_path
 
-from attendance.api.views import courses, docs, faces, photos, records, reports, sessions, students, tokens
+from attendance.api.views import courses, docs, faces, photos, records, reports, sessions, strangers, students, tokens
 
 app_name = "api"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -15,6 +15,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("courses/<int:pk>/readiness/", courses.ReadinessView.as_view(), name="readiness"),
     path("courses/<int:pk>/report/", reports.ReportView.as_view(), name="report"),
     path("courses/<int:pk>/report.csv", reports.ReportCsvView.as_view(), name="report_csv"),
+    path("courses/<int:pk>/unknown-faces/", strangers.UnknownFacesView.as_view(), name="unknown_faces"),
+    path(
+        "courses/<int:pk>/unknown-faces/decision/",
+        strangers.UnknownFacesDecisionView.as_view(),
+        name="unknown_faces_decision",
+    ),
     path("courses/<int:pk>/sessions/", sessions.SessionsView.as_view(), name="sessions"),
     path("sessions/<int:pk>/", sessions.SessionView.as_view(), name="session"),
     path("sessions/<int:pk>/finalise/", sessions.FinaliseView.as_view(), name="finalise"),

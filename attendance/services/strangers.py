@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from attendance.models import ClassSession, Course, DetectedFace, Enrolment, Student, User, WorkState
@@ -75,6 +75,16 @@ def unknown_faces(course: Course) -> QuerySet[DetectedFace]:
         outcome=Outcome.UNKNOWN,
         decision=Decision.NONE,
     )
+
+
+def roster(course: Course) -> QuerySet[Student]:
+    """Give the students who are on the roster on the day of at least one open session, in roster order."""
+    meetings = ClassSession.objects.filter(
+        course=OuterRef("course"), state=ClassSession.State.OPEN, held_on__gte=OuterRef("starts_on")
+    )
+    holds = Q(Exists(meetings), ends_on=None) | Q(Exists(meetings.filter(held_on__lte=OuterRef("ends_on"))))
+    enrolled = Enrolment.objects.filter(holds, course=course)
+    return Student.objects.filter(pk__in=enrolled.values("student")).order_by("sort_key", "pk")
 
 
 def groups(course: Course) -> list[Group]:

@@ -17,6 +17,7 @@ from attendance.web.views import (
     school,
     selfies,
     sessions,
+    strangers,
     students,
     today,
 )
@@ -44,6 +45,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_course}report/", reports.page, name="report"),
     path(f"{_course}report.<slug:kind>", reports.download, name="report-download"),
     path(f"{_course}report/<int:student_pk>/", reports.student, name="report-student"),
+    path(f"{_course}unknown-faces/", strangers.page, name="course-strangers"),
+    path(f"{_course}unknown-faces/answer/", strangers.answer, name="course-strangers-answer"),
     path("enrolments/<int:pk>/end/", students.end, name="enrolment-end"),
     # students and selfies
     path("students/<int:pk>/", students.page, name="student"),

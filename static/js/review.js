@@ -1,8 +1,7 @@
 // Boxes, faces and register rows light each other up; a tap on a face opens its window.
 
-const FACE_PX = 96;
-const COLUMNS = 8;
-const sheets = new Map();
+import { drawFaces } from "./sheets.js";
+
 let reviewing = false;
 let unfolded = false;
 
@@ -15,28 +14,10 @@ function light(source, on) {
   for (const twin of document.querySelectorAll(selectors.join(",") || "none")) twin.classList.toggle("lit", on);
 }
 
-async function loadSheet(address) {
-  const answer = await fetch(address, { credentials: "same-origin" });
-  if (!answer.ok) throw new Error(String(answer.status));
-  return createImageBitmap(await answer.blob());
-}
-
 /** On a phone the faces that need no look stay folded, unless somebody unfolded them. */
 function foldKnown() {
   if (!matchMedia("(max-width: 1023px)").matches || unfolded) return;
   for (const known of document.querySelectorAll("[data-known]")) known.open = false;
-}
-
-/** Draw each face of the list from its photo's sheet, which is fetched once however often the list is swapped. */
-function drawFaces() {
-  for (const canvas of document.querySelectorAll("canvas[data-sheet]")) {
-    const { sheet, place } = canvas.dataset;
-    if (!sheets.has(sheet)) sheets.set(sheet, loadSheet(sheet));
-    sheets.get(sheet).then((bitmap) => {
-      const [column, row] = [place % COLUMNS, Math.floor(place / COLUMNS)];
-      canvas.getContext("2d").drawImage(bitmap, column * FACE_PX, row * FACE_PX, FACE_PX, FACE_PX, 0, 0, FACE_PX, FACE_PX);
-    }).catch(() => sheets.delete(sheet));
-  }
 }
 
 /** Open the window of one face. */

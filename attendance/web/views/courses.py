@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 
 from attendance.models import Course
 from attendance.permissions import may_administer, visible_courses, visible_sessions
-from attendance.services import gallery, roster_imports, rosters
+from attendance.services import gallery, roster_imports, rosters, strangers
 from attendance.services.roster_imports import Action
 from attendance.web.answers import UserRequest
 from attendance.web.decorators import admin_page, teacher_page
@@ -48,6 +48,7 @@ def page(request: UserRequest, pk: int) -> HttpResponse:
         "course": course,
         "readiness": gallery.readiness(rows, day=day),
         "rows": rows,
+        "unknown": strangers.unknown_faces(course).count(),
         "page": Paginator(meetings, SESSIONS_A_PAGE).get_page(request.GET.get("page")),
         "may_administer": may_administer(request.user),
     }

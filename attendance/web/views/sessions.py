@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 from attendance import tasks
 from attendance.models import ClassSession
 from attendance.permissions import visible_courses, visible_sessions
-from attendance.services import exports, sessions, snapshots
+from attendance.services import exports, sessions, snapshots, strangers
 from attendance.services.advice import session_advice
 from attendance.web.answers import UserRequest, go_back, wants_json
 from attendance.web.decorators import teacher_page
@@ -42,7 +42,14 @@ def review_context(session: ClassSession) -> dict[str, Any]:
     views = photo_views(session)
     open_faces = sum(view.is_open for photo in views for view in photo.faces)
     advice = session_advice(session, [(view.snapshot, [one.face for one in view.faces]) for view in views])
-    return {"session": session, "photo_views": views, "open_faces": open_faces, "advice": advice}
+    unknown = strangers.unknown_faces(session.course).filter(snapshot__session=session).count()
+    return {
+        "session": session,
+        "photo_views": views,
+        "open_faces": open_faces,
+        "unknown": unknown,
+        "advice": advice,
+    }
 
 
 @teacher_page

@@ -239,6 +239,16 @@ def test_face_can_be_said_to_be_nobody_of_this_class(decision: str, api: APIClie
     assert (answer.status_code, answer.json()["decision"]) == (200, decision)
 
 
+@pytest.mark.parametrize("outsider", ["GUEST", "OTHER_CLASS"])
+def test_who_is_not_in_this_class_may_be_a_guest_or_of_another(outsider: str, api: APIClient, world: World) -> None:
+    address = f"/api/v1/faces/{world.face.pk}/decision/"
+    said = api.put(address, {"decision": "NOT_IN_CLASS", "outsider": outsider})
+    assert (said.status_code, said.json()["decision"], said.json()["outsider"]) == (200, "NOT_IN_CLASS", outsider)
+    told = api.get(f"/api/v1/photos/{world.photo.public_id}/faces/").json()["results"]
+    assert [face["outsider"] for face in told if face["id"] == world.face.pk] == [outsider]
+    assert api.put(address, {"decision": "NOT_IN_CLASS"}).json()["outsider"] == ""
+
+
 def test_teachers_word_can_be_taken_back(api: APIClient, world: World) -> None:
     address = f"/api/v1/faces/{world.face.pk}/decision/"
     api.put(address, {"decision": "NOT_IN_CLASS"})
@@ -257,6 +267,10 @@ def test_teachers_word_can_be_taken_back(api: APIClient, world: World) -> None:
         {"decision": "NOT_A_FACE", "student_id": 1},
         {"decision": "FRIEND"},
         {"decision": "NOT_A_FACE", "x": 1},
+        {"decision": "NOT_IN_CLASS", "outsider": "FRIEND"},
+        {"decision": "NOT_IN_CLASS", "outsider": ""},
+        {"decision": "NOT_A_FACE", "outsider": "GUEST"},
+        {"decision": "NONE", "outsider": "GUEST"},
     ],
 )
 def test_decision_must_be_whole(body: dict[str, Any], api: APIClient, world: World) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from attendance.models import AttendanceRecord, ClassSession, Course, DetectedFace, Source, User
+from attendance.models import AttendanceRecord, ClassSession, Course, DetectedFace, Enrolment, Source, User
 from attendance.services import recognition, sessions, snapshots, strangers
-from attendance.services.errors import InvalidValue, NotFound, SessionClosed, WrongState
+from attendance.services.errors import InvalidValue, NotEnrolled, NotFound, SessionClosed, WrongState
 from tests.conftest import MakeStudent
 from tests.fakes import class_photo
 
@@ -100,3 +100,69 @@ def test_face_of_another_course_does_not_exist(other_course: Course, zoes: list[
     assert strangers.groups(other_course) == []
     with pytest.raises(NotFound):
         strangers.answer(course=other_course, face_ids=zoes, decision="NOT_A_FACE", by=other_teacher)
+
+
+def test_student_enrolled_on_one_of_the_days_is_named_on_that_day_only(
+    course: Course, zoes: list[int], class_session: ClassSession, make_student: MakeStudent, teacher: User
+) -> None:
+    zoe = make_student("zoe", from_day=class_session.held_on)
+    answer = strangers.answer(course=course, face_ids=zoes, decision="STUDENT", student=zoe, by=teacher)
+    assert (len(answer.face_ids), answer.left) == (2, 1)
+    assert [one.session for one in AttendanceRecord.objects.all()] == [class_session]
+    [left] = DetectedFace.objects.filter(pk__in=zoes, decision=Decision.NONE)
+    with pytest.raises(NotEnrolled):
+        strangers.answer(course=course, face_ids=[left.pk], decision="STUDENT", student=zoe, by=teacher)
+
+
+def test_student_whom_a_teacher_named_in_one_of_the_photos_is_named_in_the_others(
+    course: Course, zoes: list[int], make_student: MakeStudent, teacher: User
+) -> None:
+    zoe = make_student("zoe")
+    yan = strangers.groups(course)[1].faces[0]
+    strangers.answer(course=course, face_ids=[yan.pk], decision="STUDENT", student=zoe, by=teacher)
+    answer = strangers.answer(course=course, face_ids=zoes, decision="STUDENT", student=zoe, by=teacher)
+    assert (len(answer.face_ids), answer.left) == (2, 1)
+    beside = DetectedFace.objects.get(pk__in=zoes, snapshot=yan.snapshot_id)
+    assert beside.decision == Decision.NONE
+    with pytest.raises(WrongState):
+        strangers.answer(course=course, face_ids=[beside.pk], decision="STUDENT", student=zoe, by=teacher)
+
+
+def test_roster_is_who_is_enrolled_on_the_day_of_an_open_session(
+    course: Course,
+    class_session: ClassSession,
+    yesterday: ClassSession,
+    make_student: MakeStudent,
+    other_course: Course,
+    teacher: User,
+) -> None:
+    day = dt.timedelta(days=1)
+    ada, ben = make_student("ada"), make_student("ben", from_day=class_session.held_on)
+    cem, gus = make_student("cem"), make_student("gus")
+    make_student("dee", from_day=class_session.held_on + day)
+    make_student("eli", course=other_course)
+    Enrolment.objects.filter(student=cem).update(ends_on=yesterday.held_on)
+    Enrolment.objects.filter(student=gus).update(ends_on=yesterday.held_on - day)
+    assert list(strangers.roster(course)) == [ada, ben, cem]
+    sessions.finalise_session(session=yesterday, by=teacher)
+    assert list(strangers.roster(course)) == [ada, ben]
+
+
+def test_student_enrolled_only_between_two_open_sessions_is_not_on_the_roster(
+    course: Course, class_session: ClassSession, yesterday: ClassSession, make_student: MakeStudent
+) -> None:
+    between = make_student("ada", from_day=yesterday.held_on)
+    Enrolment.objects.filter(student=between).update(ends_on=yesterday.held_on)
+    ClassSession.objects.filter(pk=yesterday.pk).update(held_on=yesterday.held_on - dt.timedelta(days=1))
+    assert list(strangers.roster(course)) == []
+
+
+def test_vectors_of_strangers_end_with_the_register(
+    course: Course, zoes: list[int], class_session: ClassSession, teacher: User
+) -> None:
+    sessions.finalise_session(session=class_session, by=teacher)
+    kept = DetectedFace.objects.filter(snapshot__session=class_session, sealed_embedding__isnull=False)
+    assert not kept.exists()
+    class_session.refresh_from_db()
+    assert class_session.wrapped_key is None
+    assert all(face.snapshot.session_id != class_session.pk for one in strangers.groups(course) for face in one.faces)

@@ -19,6 +19,7 @@ PAGES: Final = [
     "/courses/",
     "/courses/{course}/",
     "/courses/{course}/report/",
+    "/courses/{course}/unknown-faces/",
     "/sessions/{session}/",
     "/sessions/{session}/photos/",
     "/sessions/{session}/review/",
