@@ -25,7 +25,7 @@ STRIDES = (8, 16, 32)
 _MULTIPLE = 32
 # What a band reads beyond its own rows: the reach of the bands' layers is 21 pixels.
 _MARGIN = 32
-_MOST_PIXELS = 3_000_000
+_MOST_PIXELS = 2_000_000
 _CONVOLUTIONS = 53
 _FIRST_HEAD = 29
 
@@ -46,7 +46,7 @@ class YuNetTensorFlow:
         *,
         score_threshold: float = UNSURE_SCORE,
         iou_threshold: float = 0.3,
-        band_rows: int = 768,
+        band_rows: int = 512,
     ) -> None:
         """Compile the network.
 
