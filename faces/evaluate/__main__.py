@@ -1,4 +1,26 @@
-"""``python -m faces.evaluate classes|groups|pairs|detection|small|clusters|threshold PATH``."""
+"""``python -m faces.evaluate classes|reliability|groups|pairs|detection|small|clusters|threshold PATH``.
+
+``--json`` prints one object. Every one has ``model_id``, ``detector`` and ``threshold``, and besides:
+
+- ``classes``: ``photos``; ``present_marked`` and ``absent_marked`` (shares), ``false_marks`` (count), ``present`` and
+  ``absent`` (counts over the photos), ``seconds_per_photo``, ``refused_selfies``. The teacher's work left
+  (``faces.evaluate.work``): ``boxes_to_confirm_per_photo``, the taps until 99.8 % of the present are right;
+  ``present_after_questions``, the share right when wrong marks are undone and all questions answered (without any tap
+  it is ``present_marked``); ``questions_per_photo``; ``present_by_hand``, how many no box left open shows.
+- ``reliability`` (``faces.evaluate.reliability``): ``classes``, ``photos``; ``words`` and ``bins``, lists of objects
+  with ``roster`` (``own`` or ``doubled``), ``right`` and ``suggestions`` (counts), ``share``, ``low`` and ``high``
+  (interval of 95 %). A word has ``word``, a bin its margins ``from`` and ``to``, as shares of the way from the
+  threshold to 1.
+- ``groups``: ``recall``, ``false_marks``, ``trials``, ``photos``, ``present``, ``absent``; with ``--confirm`` also
+  ``recall_before``, ``false_marks_before``, ``templates_added``, ``confirmed_photos``, and no ``photos``.
+- ``pairs``: ``accuracy_mean``, ``accuracy_std``, ``val_at_far`` (by rate), ``pairs``, ``images_without_face``.
+- ``detection``: ``recall``, ``unmatched_per_photo``, ``recall_from_16_px``, ``photos``, ``faces``.
+- ``small``: ``bands`` (by width, each by rate), ``people``, ``probes``, ``probes_share``, ``images_without_face``.
+- ``clusters``: ``precision``, ``recall``, ``f1`` (over pairs), ``people``, ``clusters``, ``images``,
+  ``images_without_face``.
+- ``threshold``: ``present_marked``, ``false_marks``, ``group_recall``, ``group_false_marks``, ``class_photos``,
+  ``group_trials``, ``curve``.
+"""
 
 import argparse
 import json
@@ -13,8 +35,10 @@ from faces.evaluate.classes import evaluate_classes
 from faces.evaluate.clusters import evaluate_clusters
 from faces.evaluate.confirm import evaluate_confirm
 from faces.evaluate.detection import evaluate_detection
+from faces.evaluate.diagram import draw_reliability
 from faces.evaluate.groups import evaluate_groups
 from faces.evaluate.pairs import evaluate_pairs
+from faces.evaluate.reliability import evaluate_reliability
 from faces.evaluate.small import OpenPipeline, evaluate_small
 from faces.evaluate.threshold import evaluate_threshold
 from faces.models import build_detector, build_embedder, build_pipeline
@@ -23,6 +47,7 @@ from faces.types import Engine
 
 _EPILOG = """examples:
   python -m faces.evaluate classes ../shared/data/class_photos
+  python -m faces.evaluate reliability ../shared/data --draw reliability.png
   python -m faces.evaluate pairs ../shared/data/lfw/images ../shared/data/lfw/pairsDevTest.txt --json
   python -m faces.evaluate small ../shared/data/people --people 200
   python -m faces.evaluate clusters ../shared/data/people
@@ -78,6 +103,8 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--confirm", type=int, metavar="K", help="also with the faces of K other photos confirmed by a teacher"
             )
+        if name == "reliability":
+            command.add_argument("--draw", type=Path, metavar="PNG", help="also draw the diagram into this file")
         if name == "threshold":
             command.add_argument("--max-false-marks", type=int, default=0, help="in all class photos (default 0)")
             command.add_argument(
@@ -111,6 +138,16 @@ def _engine(options: argparse.Namespace) -> Engine:
     return build_pipeline(**chosen, weights_dir=folder)
 
 
+def _reliability(engine: Engine, options: argparse.Namespace, threshold: float) -> Report:
+    if options.draw is not None and not options.draw.parent.is_dir():
+        # Said before minutes are spent on measuring.
+        raise FaceError(f"{options.draw.parent} is no folder: the diagram has no place there.")
+    measured = evaluate_reliability(engine, options.path, threshold_cosine=threshold)
+    if options.draw is not None:
+        draw_reliability(measured["bins"]).save(options.draw, "PNG")
+    return measured
+
+
 def _table(report: Report) -> str:
     """Lay a report out, a figure a line; a list of rows becomes columns below."""
     lines = []
@@ -136,6 +173,7 @@ def _figure(value: object) -> str:
 
 _ABOUT = {
     "classes": "Class photos against a roster with one selfie a student.",
+    "reliability": "How often suggestions are right, by margin and by word, on all class photos below PATH.",
     "groups": "Real group photos, enrolled by one portrait a person.",
     "pairs": "Verification of pairs in LFW's format: PATH holds the pictures.",
     "detection": "Boxes found against boxes drawn by hand.",
@@ -146,6 +184,7 @@ _ABOUT = {
 
 _MEASURES: dict[str, Callable[[Engine, argparse.Namespace, float], Report]] = {
     "classes": lambda engine, options, threshold: evaluate_classes(engine, options.path, threshold_cosine=threshold),
+    "reliability": _reliability,
     "groups": lambda engine, options, threshold: (
         evaluate_groups(engine, options.path, threshold_cosine=threshold)
         if options.confirm is None

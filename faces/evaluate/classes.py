@@ -9,10 +9,12 @@ from typing import Any
 from tqdm import tqdm
 
 from faces.errors import FaceError
+from faces.evaluate.detection import match_boxes
 from faces.evaluate.engine import enrol, gallery, read_truth, stack
 from faces.evaluate.trials import Trial, tally
+from faces.evaluate.work import work_left
 from faces.images import load
-from faces.types import Engine, Face
+from faces.types import Box, Engine, Face
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +70,7 @@ def evaluate_classes(engine: Engine, path: Path, *, threshold_cosine: float) -> 
     """Measure class photos; see ``docs/recognition.md`` for the definitions."""
     embedded = embed_classes(engine, path)
     counts = tally(embedded.trials, threshold_cosine)
+    work = work_left(embedded.trials, threshold_cosine)
     return {
         "photos": len(embedded.trials),
         "present_marked": counts.recall,
@@ -77,6 +80,10 @@ def evaluate_classes(engine: Engine, path: Path, *, threshold_cosine: float) -> 
         "present": counts.present,
         "absent": counts.absent,
         "refused_selfies": embedded.refused_selfies,
+        "boxes_to_confirm_per_photo": work.taps_per_photo,
+        "present_after_questions": work.share_after_questions,
+        "questions_per_photo": work.questions_per_photo,
+        "present_by_hand": work.by_hand,
     }
 
 
@@ -97,12 +104,22 @@ def _photos(
     enrolled = gallery(templates, engine.model_id)
     for name, present in tqdm(truth["present"].items(), desc=f"{folder.name}: photos", unit="photo", leave=False):
         started = time.perf_counter()
+        faces = engine.find_faces(load(folder / name))
         trial = Trial(
             label=f"{folder.name}/{name}",
-            probes=stack(engine.find_faces(load(folder / name))),
+            probes=stack(faces),
             gallery=enrolled,
             roster=frozenset(truth["roster"]),
             present=frozenset(entry["student"] for entry in present),
+            shown=_shown(faces, present),
         )
         trial.marked(engine.threshold_cosine)
         yield trial, time.perf_counter() - started
+
+
+def _shown(faces: list[Face], present: list[dict[str, Any]]) -> tuple[str | None, ...]:
+    """Tell by the boxes of the truth whom each face shows; an entry may have none."""
+    boxed = [entry for entry in present if "box" in entry]
+    pairs = match_boxes([face.detection.box for face in faces], [Box(*map(float, entry["box"])) for entry in boxed])
+    students = {face: str(boxed[entry]["student"]) for entry, face in pairs.items()}
+    return tuple(students.get(face) for face in range(len(faces)))

@@ -1,10 +1,15 @@
 """Measures of verification: accuracy by folds and VAL at FAR."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+_Z_95: Final = 1.959964
+"""Quantile of the normal distribution for an interval of 95 % confidence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +97,16 @@ def val_at_far(scores: NDArray[np.float64], same: NDArray[np.bool_], far: float)
 def val_table(scores: NDArray[np.float64], same: NDArray[np.bool_], fars: Sequence[str]) -> dict[str, float]:
     """Give VAL for several rates, keyed as they are written."""
     return {far: val_at_far(scores, same, float(far)) for far in fars}
+
+
+def wilson(hits: int, of: int) -> tuple[float, float]:
+    """Give the interval of 95 % confidence of a share; of nothing, everything is possible.
+
+    Source: Wilson 1927.
+    """
+    if not of:
+        return 0.0, 1.0
+    part, spread = hits / of, _Z_95**2 / of
+    middle = part + spread / 2
+    half = _Z_95 * math.sqrt(part * (1 - part) / of + spread / (4 * of))
+    return max(0.0, (middle - half) / (1 + spread)), min(1.0, (middle + half) / (1 + spread))

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from faces.match import Gallery, identify, photo_threshold
-from faces.types import Embeddings
+from faces.types import Embeddings, Match
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -17,6 +17,7 @@ class Trial:
         gallery: templates of the roster; somebody whose portrait failed has none, and still belongs to the roster.
         roster: everybody on it.
         present: those of the roster who are in the photo.
+        shown: whom of them each of the n faces shows by its box, None for nobody; empty where the truth has no boxes.
     """
 
     label: str
@@ -24,12 +25,20 @@ class Trial:
     gallery: Gallery
     roster: frozenset[str]
     present: frozenset[str]
+    shown: tuple[str | None, ...] = ()
+
+    def fitted(self, threshold_cosine: float) -> float:
+        """Fit a threshold to the photo."""
+        return photo_threshold(threshold_cosine, len(self.probes))
+
+    def matches(self, threshold_cosine: float) -> list[Match | None]:
+        """Identify each face at a threshold, fitted to the photo."""
+        fitted = self.fitted(threshold_cosine)
+        return identify(self.probes, self.gallery, threshold_cosine=fitted, model_id=self.gallery.model_id)
 
     def marked(self, threshold_cosine: float) -> dict[str, float]:
         """Give whoever identification marks at a threshold, fitted to the photo, with their similarity."""
-        fitted = photo_threshold(threshold_cosine, len(self.probes))
-        matches = identify(self.probes, self.gallery, threshold_cosine=fitted, model_id=self.gallery.model_id)
-        return {match.identity: match.similarity for match in matches if match is not None}
+        return {match.identity: match.similarity for match in self.matches(threshold_cosine) if match is not None}
 
 
 @dataclass(frozen=True, slots=True)

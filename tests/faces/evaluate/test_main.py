@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from faces.evaluate.__main__ import main
 from tests.fakes import FakePipeline, Look, class_photo, selfie_of
@@ -72,6 +73,45 @@ def test_a_selfie_that_is_refused_is_counted_and_its_best_face_enrolled(
     assert (report["refused_selfies"], report["present_marked"]) == (1, 1.0)
 
 
+def test_classes_counts_the_boxes_that_a_teacher_has_to_tap(classes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By the truth's boxes: Cem's double costs a tap to undo, then Ben's face is the only one left."""
+    truth = json.loads((classes / "class-2/truth.json").read_text())
+    for place, entry in enumerate(truth["present"]["photo-1.jpg"]):
+        entry["box"] = [30 + 100 * place, 30, 60, 60]
+    write(classes / "class-2/truth.json", json.dumps(truth))
+    report = measure(capsys, "classes", classes / "class-2")
+    assert (report["present_marked"], report["present_after_questions"]) == (0.5, 0.5)
+    assert report["boxes_to_confirm_per_photo"] == 2.0
+    assert (report["questions_per_photo"], report["present_by_hand"]) == (0.0, 0)
+
+
+def test_reliability_counts_marks_by_word_and_margin_and_draws_them(
+    classes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in ("class-1", "class-2"):
+        truth = json.loads((classes / folder / "truth.json").read_text())
+        for place, entry in enumerate(truth["present"]["photo-1.jpg"]):
+            entry["box"] = [30 + 100 * place, 30, 60, 60]
+        write(classes / folder / "truth.json", json.dumps(truth))
+    report = measure(capsys, "reliability", tmp_path, "--draw", tmp_path / "diagram.png")
+    words = {(row["word"], row["roster"]): (row["right"], row["suggestions"]) for row in report["words"]}
+    # Ada twice and Ben once; wrong is Cem's double. The other class has the same students, so it adds nobody.
+    assert words["clear", "own"] == words["clear", "doubled"] == (3, 4)
+    assert words["likely", "own"] == words["please look", "own"] == (0, 0)
+    last = next(row for row in report["bins"] if (row["from"], row["roster"]) == (0.3, "own"))
+    assert (last["right"], last["suggestions"], last["share"]) == (3, 4, 0.75)
+    with Image.open(tmp_path / "diagram.png") as picture:
+        assert (picture.format, picture.width > 800) == ("PNG", True)
+
+
+def test_a_diagram_that_cannot_be_written_is_one_clear_sentence(
+    classes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["reliability", str(classes), "--draw", str(tmp_path / "nowhere/diagram.png")]
+    assert main(arguments, FakePipeline()) == 2
+    assert capsys.readouterr().err == f"error: {tmp_path / 'nowhere'} is no folder: the diagram has no place there.\n"
+
+
 def test_groups_enrol_everybody_by_each_portrait_in_turn(groups: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = measure(capsys, "groups", groups)
     assert (report["trials"], report["recall"], report["false_marks"]) == (2, 1.0, 0)
@@ -129,7 +169,7 @@ def test_threshold_finds_all_folders_below_and_prints_its_curve(
     assert "present_marked" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["classes", "groups", "detection", "threshold"])
+@pytest.mark.parametrize("command", ["classes", "reliability", "groups", "detection", "threshold"])
 def test_a_folder_without_truth_is_one_clear_sentence(
     command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

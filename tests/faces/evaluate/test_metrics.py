@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faces.evaluate.metrics import accuracy_at, best_threshold, fold_accuracy, val_at_far, val_table
+from faces.evaluate.metrics import accuracy_at, best_threshold, fold_accuracy, val_at_far, val_table, wilson
 
 
 def scores_of(matched: list[float], mismatched: list[float]) -> tuple[np.ndarray, np.ndarray]:
@@ -63,3 +63,11 @@ def test_a_rate_too_small_for_the_pairs_allows_none() -> None:
 
 def test_a_tie_with_the_first_refused_impostor_is_refused() -> None:
     assert val_at_far(*scores_of([0.7], [0.7, 0.1]), 0.0) == 0.0
+
+
+def test_interval_of_a_share_is_wilsons() -> None:
+    """8 of 10: (0.8 + 0.19207 -+ 1.96 * sqrt(0.016 + 0.0096036)) / 1.38415, by hand."""
+    assert wilson(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
+    assert wilson(10, 10) == pytest.approx((0.7225, 1.0), abs=1e-4)
+    assert wilson(0, 10) == pytest.approx((0.0, 0.2775), abs=1e-4)
+    assert wilson(0, 0) == (0.0, 1.0)
