@@ -1,12 +1,16 @@
 """The demo school on a running site, and the address of each of its main pages."""
 
+import datetime as dt
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
+
+import requests
 
 from tests.stack import PROJECT, Stack, wait_until
-from tests.story.client import Visitor, links
+from tests.story.client import Visitor, field, links
 
 SHIPPED: Final = PROJECT / "attendance" / "demo_school"
 _PATIENCE_SECONDS: Final = 240
@@ -74,6 +78,7 @@ def main_places(stack: Stack, logins: dict[str, str]) -> list[Place]:
         Place("student-add", "teacher", f"{course}students/new/"),
         Place("session", "teacher", session),
         Place("session-final", "teacher", past),
+        Place("strangers", "teacher", _strangers(stack, teacher, logins)),
         Place("face", "teacher", links(on_session, r"/faces/\d+/")[0].group()),
         Place("history", "teacher", links(on_session, r"/sessions/\d+/records/\d+/history/")[0].group()),
         Place("held", "teacher", "/selfies/held/"),
@@ -93,3 +98,29 @@ def main_places(stack: Stack, logins: dict[str, str]) -> list[Place]:
         Place("face-model", "admin", "/school/model/"),
         Place("not-found", "teacher", "/nothing-here/"),
     ]
+
+
+def _strangers(stack: Stack, teacher: Visitor, logins: dict[str, str]) -> str:
+    """The unknown faces of a course that knows nobody in the class photo, though two of its meetings saw them."""
+    admin = Visitor(stack.url)
+    admin.log_in("admin", logins["admin"])
+    blank = admin.look("/courses/new/")
+    term = re.search(r'<option value="(\d+)"', blank)
+    assert term is not None
+    who = {"name": "Zoology", "term": term[1], "teachers": field(blank, "teachers"), "late_after_minutes": "10"}
+    how = {"late_weight": "0.80", "excused_counts": "LEFT_OUT", "unmarked_counts": "LEFT_OUT"}
+    course = _path(admin.send("/courses/new/", who | how))
+    today = dt.datetime.now(tz=dt.UTC).date().isoformat()
+    for name in ("Nora Nilsen", "Olga Oduya", "Pia Paulsen"):
+        teacher.send(f"{course}students/new/", {"name": name, "from_day": today})
+    for hour in ("08", "10"):
+        times = {"starts_at": f"{today}T{hour}:00", "ends_at": f"{today}T{hour}:45"}
+        session = _path(teacher.send(f"{course}sessions/new/", times))
+        teacher.send(f"{session}upload/", photos=("photo-1.jpg", (SHIPPED / "photo-1.jpg").read_bytes()))
+    _wait_for_worker(stack, pictures=6)
+    return f"{course}unknown-faces/"
+
+
+def _path(answer: requests.Response) -> str:
+    """Where a form led to."""
+    return urlsplit(answer.url).path
