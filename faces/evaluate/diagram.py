@@ -49,7 +49,7 @@ def _frame(canvas: ImageDraw.ImageDraw, places: dict[float, float]) -> None:
         _write(canvas, (x, _BOTTOM + 18), f"{edge:g}", _INK)
     if 0.0 in places:
         canvas.line((places[0.0], _TOP, places[0.0], _BOTTOM), fill=_INK)
-        _write(canvas, (places[0.0], _TOP - 10), "threshold", _INK)
+        _write(canvas, (places[0.0], _TOP - 14), "threshold", _INK)
     canvas.line((_LEFT, _BOTTOM, _RIGHT, _BOTTOM), fill=_INK)
     middle = (_LEFT + _RIGHT) / 2
     _write(canvas, (middle, _BOTTOM + 38), "margin: share of the way from the threshold to 1", _INK)
