@@ -1,6 +1,6 @@
 """What to do around a detector: at which scales to look, and how to merge what they find."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,15 +57,11 @@ class Candidate:
         return float(self.votes * self.detection.score**2 * self.detection.box.area**0.5)
 
 
-Look = Callable[[RGBImage], list[Detection]]
-"""One way to look at a picture: boxes and landmarks in pixels of that picture."""
-
-
 def find_all(detector: Detector, image: RGBImage) -> list[Detection]:
     """Find every face of a photo, best score first.
 
     Args:
-        detector: run once a scale.
+        detector: asked several times.
         image: uint8 (height, width, 3), RGB, upright.
     """
     side = max(image.shape[:2])
@@ -155,12 +151,11 @@ def _lead(group: dict[int, Detection]) -> Detection:
     return next(iter(group.values()))
 
 
-def averaged(group: Sequence[Detection], *, score: float | None = None) -> Detection:
+def averaged(group: Sequence[Detection]) -> Detection:
     """Average boxes and landmarks of one face, weighted by score.
 
     Args:
         group: sightings of one face in pixels of one picture, the leading one first; at least one.
-        score: of the result; None takes the first one's.
     """
     weights = np.array([one.score for one in group])
     if len(group) == 1 or not weights.sum():
@@ -168,6 +163,4 @@ def averaged(group: Sequence[Detection], *, score: float | None = None) -> Detec
     boxes = [(one.box.x, one.box.y, one.box.width, one.box.height) for one in group]
     x, y, width, height = np.average(boxes, axis=0, weights=weights)
     landmarks: Landmarks = np.average([one.landmarks for one in group], axis=0, weights=weights).astype(np.float32)
-    return Detection(
-        Box(float(x), float(y), float(width), float(height)), landmarks, group[0].score if score is None else score
-    )
+    return Detection(Box(float(x), float(y), float(width), float(height)), landmarks, group[0].score)

@@ -43,7 +43,7 @@ def refined(detector: Detector, image: RGBImage, detections: Sequence[Detection]
             best = max(again, key=lambda one: face[0].box.iou(one.box), default=None)
             if best is not None and best.score >= _MIN_SCORE and _agree(face[0], best):
                 face.append(best)
-    return [averaged(face, score=face[0].score) for face in looks]
+    return [averaged(face) for face in looks]
 
 
 def _agree(one: Detection, other: Detection) -> bool:

@@ -5,6 +5,7 @@ on the widest of the faces; it falls when a teacher's word or a deleted photo ta
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from django.db.models import Q
@@ -26,19 +27,22 @@ def join_photos(session: ClassSession, gallery: engine.Gallery) -> None:
         session: with its photos decided on one by one.
         gallery: the day's roster.
     """
-    by_photo = _left_over(session, gallery.model_id)
+    faces = _faces(session, gallery.model_id)
+    by_photo = _left_over(faces)
     if len(by_photo) < 2 or session.wrapped_key is None or session.course.suggestions_only:
         return
     key, place = keys.session_key(session), keys.probe_place(session.pk, gallery.model_id)
-    embeddings = [
-        [sealing.open_embedding(bytes(face.sealed_embedding or b""), key=key, context=place) for face in of_photo]
-        for of_photo in by_photo
-    ]
+    embeddings = {
+        face.pk: sealing.open_embedding(bytes(face.sealed_embedding or b""), key=key, context=place) for face in faces
+    }
     widths = [[face.width for face in of_photo] for of_photo in by_photo]
+    # The strictest of the photos' thresholds holds: a mark on the widest look then reaches that look's own.
     threshold = max(face.threshold_cosine for of_photo in by_photo for face in of_photo)
-    people = engine.join_looks(embeddings, widths, threshold_cosine=threshold)
+    looks_of = [[embeddings[face.pk] for face in of_photo] for of_photo in by_photo]
+    people = engine.join_looks(looks_of, widths, threshold_cosine=threshold)
     looks = [[by_photo[number][at] for number, at in person.places.items()] for person in people]
-    marked = _decided(session, gallery, looks, [person.embedding for person in people])
+    searched = _Searched(gallery, threshold, list(embeddings.values()))
+    marked = _decided(session, searched, looks, [person.embedding for person in people])
     DetectedFace.objects.bulk_update(marked, ["outcome", "student", "similarity"])
     records.mark_recognised(session=session, marks=evidence.of_faces(marked))
 
@@ -67,31 +71,41 @@ def withdraw_lost(session: ClassSession, before: set[tuple[int, int]]) -> None:
             evidence.withdraw(session, face, by=None)
 
 
-def _left_over(session: ClassSession, model_id: str) -> list[list[DetectedFace]]:
-    """Give the faces that nobody was recognised in, by photo."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Searched:
+    """What joined looks are searched in: the roster, at which threshold, and all of the session's faces."""
+
+    gallery: engine.Gallery
+    threshold_cosine: float
+    everybody: list[engine.Embedding]
+
+
+def _faces(session: ClassSession, model_id: str) -> list[DetectedFace]:
     faces = DetectedFace.objects.filter(
-        snapshot__session=session,
-        snapshot__state=WorkState.DONE,
-        decision=Decision.NONE,
-        model_id=model_id,
-        sealed_embedding__isnull=False,
-    ).exclude(outcome=Outcome.MARKED)
+        snapshot__session=session, snapshot__state=WorkState.DONE, model_id=model_id, sealed_embedding__isnull=False
+    )
+    return list(faces.select_related("snapshot").order_by("snapshot__uploaded_at", "snapshot_id", "pk"))
+
+
+def _left_over(faces: Sequence[DetectedFace]) -> list[list[DetectedFace]]:
+    """Give the faces that nobody was recognised in, by photo."""
     by_photo: dict[int, list[DetectedFace]] = {}
-    for face in faces.select_related("snapshot").order_by("snapshot__uploaded_at", "snapshot_id", "pk"):
-        by_photo.setdefault(face.snapshot_id, []).append(face)
+    for face in faces:
+        if face.decision == Decision.NONE and face.outcome != Outcome.MARKED:
+            by_photo.setdefault(face.snapshot_id, []).append(face)
     return list(by_photo.values())
 
 
 def _decided(
     session: ClassSession,
-    gallery: engine.Gallery,
+    searched: _Searched,
     looks: Sequence[Sequence[DetectedFace]],
     embeddings: Sequence[engine.Embedding],
 ) -> list[DetectedFace]:
     """Give the faces, one a person, that now speak for a student."""
     if not looks:
         return []
-    threshold_cosine = looks[0][0].threshold_cosine
+    gallery, threshold_cosine = searched.gallery, searched.threshold_cosine
     spoken_for = _spoken_for(session, gallery, [face.pk for of_person in looks for face in of_person])
     spoken_for |= alike_in(gallery, threshold_cosine=threshold_cosine)
     solutions = engine.solve(
@@ -99,6 +113,7 @@ def _decided(
         gallery,
         threshold_cosine=threshold_cosine,
         not_these=[spoken_for | {pk for face in of_person for pk in face.rejected} for of_person in looks],
+        photo=searched.everybody,
     )
     marked = []
     for solution, of_person in zip(solutions, looks, strict=True):

@@ -26,7 +26,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the name and what to do."""
-        parser.add_argument("name", nargs="?", help="such as sface, facenet or facenet512")
+        parser.add_argument("name", nargs="?", help="such as sface-dlib, sface or Facenet512")
         end = parser.add_mutually_exclusive_group()
         end.add_argument("--when-done", action="store_true", help="switch by itself when all is done (the default)")
         end.add_argument("--hold", action="store_true", help="wait for --switch, or for an admin on the page")

@@ -137,7 +137,7 @@ def group(faces: Sequence[Embedding], *, photos: Sequence[str], threshold_cosine
 
 
 def similarities(probes: Sequence[Embedding], gallery: Gallery) -> tuple[tuple[int, ...], NDArray[np.float32]]:
-    """Compare probes with every student's best template.
+    """Compare probes with every student's best template, relative to the roster as searches are.
 
     Args:
         probes: n, of the gallery's model; at least one.
@@ -149,7 +149,7 @@ def similarities(probes: Sequence[Embedding], gallery: Gallery) -> tuple[tuple[i
     searched = match.Gallery(
         tuple(str(pk) for pk in gallery.student_pks), np.stack(gallery.embeddings), gallery.model_id
     )
-    return tuple(int(pk) for pk in searched.people), match.best_by_person(np.stack(probes), searched)
+    return tuple(int(pk) for pk in searched.people), match.relative_similarities(np.stack(probes), searched)
 
 
 def calibrate(

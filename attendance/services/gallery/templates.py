@@ -71,13 +71,13 @@ def look_alikes(student_pks: set[int]) -> set[int]:
 
 
 def alike_in(gallery: engine.Gallery, *, threshold_cosine: float) -> set[int]:
-    """Give those students of a gallery of whom somebody else's template is as alike as a held selfie's would be.
+    """Give those students of a gallery of whom somebody else's template is about as alike as a held selfie's would be.
 
     Enrolment compares a selfie with the classmates of its day; who comes onto the roster later is met only here.
 
     Args:
         gallery: of a roster; may be empty.
-        threshold_cosine: of identification.
+        threshold_cosine: of identification in the photo at hand.
     """
     if not gallery.student_pks:
         return set()

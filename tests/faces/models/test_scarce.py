@@ -38,7 +38,8 @@ def test_no_picture_is_lost_and_the_order_stays(holds: int, error: type[Exceptio
     run = Small(holds, error)
     found = np.concatenate(in_halves(run, PICTURES))
     np.testing.assert_array_equal(found, np.arange(13) * 2)
-    assert max(size for size in run.sizes if size <= holds) <= holds
+    assert run.sizes[0] == 13
+    assert (holds == 13) == (len(run.sizes) == 1)
 
 
 def test_a_picture_that_does_not_fit_alone_goes_to_the_cpu_and_that_is_said(caplog: pytest.LogCaptureFixture) -> None:
