@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DatabaseError
 
-from attendance.services import face_model
+from attendance.services import face_model, files
 from attendance.services.errors import EngineNotReady
 
 
@@ -74,3 +74,16 @@ def check_face_model(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> 
     except DatabaseError:
         return []  # not migrated yet, or away: whoever needs it says so
     return []
+
+
+@register(Tags.database)
+def check_files_have_rows(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """An empty database beside a full store of photos is the wrong database: `migrate` would make a school of it."""
+    if not kwargs.get("databases"):
+        return []
+    try:
+        if not files.rows_are_missing():
+            return []
+    except (DatabaseError, OSError):
+        return []  # away: whoever needs it says so
+    return [Error(files.WRONG_DATABASE, id="attendance.E005")]

@@ -7,7 +7,7 @@ from typing import Final
 from django.db import DatabaseError, connections
 
 from attendance import tasks
-from attendance.services import files, heartbeats, privacy, queue, renewal
+from attendance.services import files, heartbeats, privacy, queue, release, renewal
 
 _log = logging.getLogger(__name__)
 A_DAY_SECONDS: Final = 24 * 3600
@@ -23,6 +23,9 @@ def sweep(*, thorough: bool = True) -> int:
     Returns:
         how many rows a worker was called for.
     """
+    if release.is_outdated():
+        _log.error("a newer release has upgraded the database: this sweeper must be replaced by it")
+        return 0
     queue.give_up_lost()
     renewal.queue_stale_photos()
     called = 0

@@ -11,7 +11,7 @@ from celery.signals import celeryd_after_setup, heartbeat_sent, worker_ready
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from attendance.services import face_model, heartbeats
+from attendance.services import face_model, files, heartbeats, release
 from attendance.services.errors import EngineNotReady
 
 _log = logging.getLogger(__name__)
@@ -44,6 +44,9 @@ def introduce_worker(sender: str, **kwargs: Any) -> None:
     """Take Celery's name for this worker, and refuse to start under a face model that is not the templates'."""
     heartbeats.introduce(heartbeats.WORKER, sender)
     try:
+        if files.rows_are_missing():
+            raise EngineNotReady(files.WRONG_DATABASE)
+        release.require_current()
         face_model.active_recogniser()
     except EngineNotReady as error:
         raise SystemExit(str(error)) from error

@@ -13,10 +13,11 @@ from typing import Final
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
+from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from attendance.models import Selfie, Snapshot
+from attendance.models import Selfie, Snapshot, User
 from attendance.services.errors import DiskFull
 from attendance.storage import private_storage
 
@@ -25,7 +26,13 @@ SNAPSHOTS: Final = "snapshots"
 SELFIES: Final = "selfies"
 ORPHAN_AGE: Final = dt.timedelta(hours=1)
 """A younger file may belong to a row whose transaction is still open."""
-_NO_SPACE: Final = {errno.ENOSPC, errno.EDQUOT}
+WRONG_DATABASE: Final = (
+    "The store of photos is full, but the database is empty. DATABASE_URL or DATA_DIR points to the wrong place, or a "
+    "backup has to be restored first."
+)
+FEW_ORPHANS: Final = 20
+"""What crashes can leave behind; if every file is an orphan and they are more, it is the database that is wrong."""
+_NO_SPACE: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def require_space() -> None:
@@ -85,8 +92,17 @@ def remove(name: str | None) -> None:
         private_storage().delete(name)
 
 
+def rows_are_missing() -> bool:
+    """Whether files are there but not one row or person that they could belong to: another, or no, database."""
+    if User._meta.db_table not in connection.introspection.table_names():
+        return any(_names_in(folder) for folder in (SNAPSHOTS, SELFIES))
+    if User.objects.exists() or Snapshot.objects.exists() or Selfie.objects.exists():
+        return False
+    return any(_names_in(folder) for folder in (SNAPSHOTS, SELFIES))
+
+
 def collect_orphans() -> int:
-    """Remove files that no row names and that are older than an hour.
+    """Remove files that no row names and that are older than an hour, unless nearly the whole store would go.
 
     Returns:
         how many were removed.
@@ -95,6 +111,9 @@ def collect_orphans() -> int:
     for folder, model in ((SNAPSHOTS, Snapshot), (SELFIES, Selfie)):
         names = [name for name in _names_in(folder) if _is_old(name)]
         known = set(model._default_manager.filter(image__in=names).values_list("image", flat=True)) if names else set()
+        if rows_are_missing() or (not known and len(names) > FEW_ORPHANS):
+            _log.error("%d files in %s and no row for any: is this the right database? They stay", len(names), folder)
+            continue
         for name in names:
             if name not in known:
                 storage.delete(name)

@@ -7,25 +7,46 @@ from attendance.services import sealing
 from attendance.services.errors import not_found
 
 
+def require_master_key() -> None:
+    """See that the master key opens what was sealed before, so that nothing is sealed with a wrong one beside it.
+
+    Raises:
+        KeyNotAtHand: it opens neither the newest student's key nor the newest session's.
+    """
+    student = Student.objects.exclude(wrapped_key=None).order_by("-pk").first()
+    if student is not None:
+        sealing.unwrap_key(bytes(student.wrapped_key or b""), context=_student(student.pk))
+    session = ClassSession.objects.exclude(wrapped_key=None).order_by("-pk").first()
+    if session is not None:
+        sealing.unwrap_key(bytes(session.wrapped_key or b""), context=_session(session.pk))
+
+
 def student_key(student_pk: int) -> bytes:
     """Give the student's data key, made at first use.
 
     Raises:
         NotFound: the student was erased.
+        KeyNotAtHand: the master key is not the one that sealed what is there; no key was made.
     """
     with transaction.atomic():
         student = Student.objects.select_for_update().filter(pk=student_pk, erased_at=None).first()
         if student is None:
             raise not_found("student")
         if student.wrapped_key is None:
+            require_master_key()
             student.wrapped_key = sealing.new_wrapped_key(context=_student(student_pk))
             student.save(update_fields=["wrapped_key"])
     return sealing.unwrap_key(bytes(student.wrapped_key), context=_student(student_pk))
 
 
 def session_key(session: ClassSession) -> bytes:
-    """Give the data key of a session's probes, made at first use. The caller holds the session's row lock."""
+    """Give the data key of a session's probes, made at first use. The caller holds the session's row lock.
+
+    Raises:
+        KeyNotAtHand: the master key is not the one that sealed what is there; no key was made.
+    """
     if session.wrapped_key is None:
+        require_master_key()
         session.wrapped_key = sealing.new_wrapped_key(context=_session(session.pk))
         session.save(update_fields=["wrapped_key"])
     return sealing.unwrap_key(bytes(session.wrapped_key), context=_session(session.pk))

@@ -18,6 +18,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from attendance.models import UNFINISHED, FaceModelChange, QueuedWork, Selfie, Snapshot, WorkState
+from attendance.services import release
 from attendance.services.errors import EngineNotReady, ServiceError, UnusableFace
 from attendance.services.sealing import KeyNotAtHand
 
@@ -62,7 +63,11 @@ def claim(model: type[QueuedWork], pk: int) -> Claim | None:
 
     Returns:
         the claim, or None when there is nothing to take: it is done, gone, or somebody else's.
+
+    Raises:
+        EngineNotReady: a newer release has migrated the database.
     """
+    release.require_current()
     due = Q(state=WorkState.QUEUED, not_before__lte=Now())
     left_behind = Q(state=WorkState.PROCESSING, lease_until__lt=Now(), attempts__lt=settings.MAX_ATTEMPTS)
     with transaction.atomic():
@@ -83,7 +88,11 @@ def complete(claim: Claim, **results: Any) -> bool:
 
     Returns:
         whether it was; if not, nothing else of the result may be written.
+
+    Raises:
+        EngineNotReady: a newer release has migrated the database meanwhile.
     """
+    release.require_current()
     return bool(_leave(claim, WorkState.DONE, finished_at=Now(), failure_code="", failure_reason="", **results))
 
 

@@ -87,7 +87,9 @@ def unwrap_key(wrapped: bytes, *, context: str) -> bytes:
             return master.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], context.encode())
         except InvalidTag:
             continue
-    raise KeyNotAtHand(f"No master key at hand opens the key of {context}.")
+    raise KeyNotAtHand(
+        f"No master key at hand opens the key of {context}: MASTER_KEY is not the one that it was sealed with."
+    )
 
 
 def seal_embedding(embedding: NDArray[np.float32], *, key: bytes, context: str) -> bytes:

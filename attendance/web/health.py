@@ -11,7 +11,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from attendance.models import UNFINISHED, Heartbeat, Selfie, Snapshot, WorkState
-from attendance.services import heartbeats
+from attendance.services import files, heartbeats, keys, release
+from attendance.services.sealing import KeyNotAtHand
 
 BROKER_SECONDS: Final = 1.0
 ALIVE_SECONDS: Final = 90.0
@@ -51,11 +52,23 @@ def weights_present() -> bool:
     return folder.is_dir() and any(folder.iterdir())
 
 
+def master_key_fits() -> bool:
+    """Whether the master key opens what was sealed before."""
+    try:
+        keys.require_master_key()
+    except (KeyNotAtHand, ValueError):  # a wrong one, or not 32 bytes in base64
+        return False
+    return True
+
+
 def readiness() -> dict[str, bool]:
     """Give each check by name."""
     checks = {"database": database_answers(), "broker": broker_answers(), "weights": weights_present()}
     checks["worker"] = checks["database"] and is_alive(heartbeats.WORKER)
     checks["sweeper"] = checks["database"] and is_alive(heartbeats.SWEEPER)
+    checks["master_key"] = checks["database"] and master_key_fits()
+    checks["files"] = checks["database"] and not files.rows_are_missing()
+    checks["release"] = checks["database"] and not release.is_outdated()
     return checks
 
 

@@ -21,42 +21,19 @@ from attendance.models import (
     WorkState,
 )
 from attendance.services import gallery, heartbeats, privacy, records, snapshots
-from tests.fakes import class_photo, selfie_of
-from tests.faults.conftest import LEASE_SECONDS, check_invariant
+from tests.fakes import selfie_of
+from tests.faults.conftest import (
+    LEASE_SECONDS,
+    PATIENCE_SECONDS,
+    Upload,
+    check_invariant,
+    start_worker,
+    wait_for,
+)
 from tests.stack import Stack, wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
-Upload = Callable[..., Snapshot]
 BROKER_LIMIT_SECONDS = 5
-PATIENCE_SECONDS = 40
-
-
-@pytest.fixture
-def upload(class_session: ClassSession, teacher: User, recognisable: Callable[..., Student]) -> Upload:
-    """Accept a photo of Ada, who can be recognised; nobody is woken."""
-    recognisable("ada")
-
-    def do(seed: int = 0) -> Snapshot:
-        data = class_photo("ada", seed=seed)
-        return snapshots.add_snapshot(session=class_session, data=data, by=teacher).snapshot
-
-    return do
-
-
-def state_of(snapshot: Snapshot) -> WorkState:
-    return WorkState(Snapshot.objects.values_list("state", flat=True).get(pk=snapshot.pk))
-
-
-def wait_for(snapshot: Snapshot, state: WorkState) -> None:
-    wait_until(lambda: state_of(snapshot) == state, seconds=PATIENCE_SECONDS, what=f"the photo is {state}")
-
-
-def start_worker(stack: Stack, name: str = "worker", **environment: str) -> None:
-    """Start a worker, with something of its own in the environment."""
-    kept = dict(stack.environment)
-    stack.environment.update(environment)
-    stack.start_worker(name)
-    stack.environment = kept
 
 
 def test_row_1_and_2_worker_killed_while_embedding_and_another_does_the_photo(

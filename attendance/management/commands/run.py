@@ -14,7 +14,7 @@ from django.db import DatabaseError, connections
 
 from attendance import local_site
 from attendance.models import User
-from attendance.services import demo
+from attendance.services import demo, files
 from attendance.settings import env
 from attendance.supervisor import CannotRun, Supervisor
 
@@ -55,6 +55,8 @@ class Command(BaseCommand):
         """Bring database and static files up to date, fill an empty school with the demo; give its logins."""
         self.stdout.write("Preparing the database and the pages ...")
         self.stdout.flush()
+        if files.rows_are_missing():
+            raise CannotRun(files.WRONG_DATABASE)
         call_command("migrate", interactive=False, verbosity=0)
         if not settings.DEBUG:
             self._collect_static_files()
