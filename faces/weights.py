@@ -22,7 +22,7 @@ from faces.errors import WeightsError
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _REQUIREMENTS: Final = _ROOT / "requirements"
-_RECORD: Final = "recorded.json"
+RECORD: Final = "recorded.json"
 FETCH_COMMAND: Final = "python -m faces.weights fetch"
 
 
@@ -119,7 +119,7 @@ def recorded(path: Path) -> str:
     Raises:
         WeightsError: the file holds other bytes than at its first use, or the record is damaged.
     """
-    record = path.with_name(_RECORD)
+    record = path.with_name(RECORD)
     found = _sha256(path)
     known = _read_record(record)
     if path.name not in known:

@@ -110,6 +110,12 @@ def _detector(name: str) -> Callable[[Path], Detector]:
     return lambda directory: _deepface("faces.models.deepface_detectors.build_detector", known, directory)
 
 
+def is_taken(name: str) -> bool:
+    """Whether a trained recogniser of this name would be mistaken for one of ours, or for the record of weights."""
+    ours = [*_RECOGNISERS, *(one.lower() for one in _DEEPFACE_RECOGNISERS), Path(weights.RECORD).stem]
+    return name.lower() in ours
+
+
 def _is_trained(name: str, directory: Path) -> bool:
     """Whether ``python -m faces.train`` left a recogniser of this name. Asked without loading a network."""
     return _TRAINED_NAME.fullmatch(name) is not None and (directory / f"{name}.json").is_file()

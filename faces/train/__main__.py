@@ -9,7 +9,7 @@ from typing import Final
 
 from faces import weights
 from faces.errors import FaceError
-from faces.models import build_detector
+from faces.models import build_detector, is_taken
 from faces.models.backbones import BACKBONES
 from faces.models.trained import frozen_recognisers
 from faces.train.card import figures_table
@@ -94,6 +94,8 @@ def _parser() -> argparse.ArgumentParser:
 def _order(options: argparse.Namespace) -> Order:
     if _NAME.fullmatch(options.out) is None:
         raise FaceError("A name has letters, digits, dots, dashes and underscores, 64 at most.")
+    if is_taken(options.out):
+        raise FaceError(f"{options.out} is a name of Rollcall's own: choose another.")
     steps = _STEPS[options.mode] if options.steps is None else options.steps
     rate = _LEARNING_RATE[options.mode] if options.learning_rate is None else options.learning_rate
     people, pictures = _SHAPE[options.mode] if options.batch is None else options.batch

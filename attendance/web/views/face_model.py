@@ -40,9 +40,9 @@ def page(request: UserRequest) -> HttpResponse:
 @admin_page
 @require_POST
 def switch(request: UserRequest) -> HttpResponse:
-    """Switch to the model that waits."""
-    change = model_change.latest_change()
-    if change is None:
+    """Switch to the model that the page showed: another change may have come since, and a switch deletes vectors."""
+    change, shown = model_change.latest_change(), request.POST.get("change", "")
+    if change is None or shown != str(change.pk):
         raise not_found(_("change of the face model"))
     tasks.wake(model_change.switch(change=change, by=request.user))
     messages.success(request, _("The workers switch to %(name)s now.") % {"name": change.face_model})

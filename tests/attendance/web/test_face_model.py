@@ -64,7 +64,10 @@ def test_lists_the_marks_that_would_differ_and_switches(office: Client, waiting:
     assert "present, recognised" in text
     assert "not recognised" in text
     assert "Switch to facenet" in text
-    response = office.post("/school/model/switch/", follow=True)
+    assert f'name="change" value="{waiting.pk}"' in text
+    # Another change than the page showed is not switched to.
+    assert office.post("/school/model/switch/", {"change": waiting.pk + 1}).status_code == 404
+    response = office.post("/school/model/switch/", {"change": waiting.pk}, follow=True)
     assert "switch to facenet now" in response.content.decode()
     assert AuditEvent.objects.get(action="face_model.switch_asked").actor_id == admin.pk
     model_change.change_model(waiting.pk)
@@ -78,9 +81,9 @@ def test_lists_the_marks_that_would_differ_and_switches(office: Client, waiting:
 
 def test_nothing_to_switch_is_said(office: Client, world: World) -> None:
     assert office.post("/school/model/switch/").status_code == 404
-    model_change.set_face_model(name="facenet", by=None)
+    change = model_change.set_face_model(name="facenet", by=None)
     assert "workers are at it" in office.get("/school/model/").content.decode()
-    assert office.post("/school/model/switch/").status_code == 409
+    assert office.post("/school/model/switch/", {"change": change.pk}).status_code == 409
 
 
 def test_takes_as_many_queries_for_many_differences(

@@ -196,3 +196,10 @@ def test_a_name_that_nobody_trained_is_unknown_and_changed_bytes_are_refused(peo
     (tmp_path / "own.json").write_text("[]")
     with pytest.raises(WeightsError, match="does not describe"):
         build_embedder("own", weights_dir=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["recorded", "Recorded", "sface", "SFace-dlib", "facenet"])
+def test_a_name_of_our_own_is_refused(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path), "--out", name, "--weights", str(tmp_path)]) == 2
+    assert "choose another" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
