@@ -19,6 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from faces.memory import keep_freed_memory
 from faces.models.dlib_resnet import INPUT_PX, build_network
 from faces.weights import verified
 
@@ -106,6 +107,7 @@ def milliseconds_a_face(ways: dict[str, Way], crops: NDArray[np.uint8], rounds: 
 
 def main() -> None:
     """Measure, and print a table."""
+    keep_freed_memory()  # as a worker does; both run in this process
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
     rounds = parser.parse_args().rounds

@@ -50,9 +50,11 @@ def _networks(threads: int) -> dict[str, Callable[[Any], Any]]:
 
     from faces import weights  # noqa: PLC0415
     from faces.distance import unit_rows  # noqa: PLC0415
+    from faces.memory import keep_freed_memory  # noqa: PLC0415
     from faces.models.onnx_weights import dequantised_model  # noqa: PLC0415
     from faces.models.sface import SFaceEmbedder  # noqa: PLC0415
 
+    keep_freed_memory()  # as a worker does; both run in this process
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     path = weights.verified("sface")
