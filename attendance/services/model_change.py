@@ -62,7 +62,9 @@ def set_face_model(*, name: str, by: User | None, when_done: bool = True) -> Fac
         same = running.filter(face_model=name).first()
         if same is not None:
             return same
+        replaced = list(running.values_list("pk", flat=True))
         queue.cancel(running)
+        shadow.forget(replaced)
         change = FaceModelChange.objects.create(face_model=name, started_by=by, when_done=when_done)
         record_event(
             actor=by,
@@ -202,6 +204,7 @@ def _switch(claim: queue.Claim, change: FaceModelChange, pipeline: engine.Pipeli
         row.face_model, row.face_model_id = change.face_model, pipeline.model_id
         row.save(update_fields=["face_model", "face_model_id"])
         _delete_old_vectors(change, old_id, pipeline.model_id)
+        change.photos.all().delete()  # the differences stay to be read, beside the receipt
         record_event(
             actor=change.switched_by or change.started_by,
             action="face_model.switched",

@@ -4,7 +4,7 @@ import datetime as dt
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import Q
@@ -12,14 +12,18 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from attendance.models import (
+    UNFINISHED,
     AuditEvent,
     ClassSession,
     DetectedFace,
     Enrolment,
     EnrolmentLink,
+    FaceModelChange,
     FaceTemplate,
+    MarkDifference,
     Role,
     Selfie,
+    ShadowPhoto,
     Snapshot,
     Student,
     UploadKey,
@@ -29,11 +33,13 @@ from attendance.services import files, queue
 from attendance.services.audit import record_event
 from attendance.services.errors import not_found
 from attendance.services.gallery.confirmed import forget_old_confirmed
-from attendance.services.gallery.consent import forget_faces
+from attendance.services.gallery.forgetting import forget_faces, hold_open_sessions
 from attendance.services.school import school_settings
 from attendance.services.solving import drop_probe_vectors
 
 _log = logging.getLogger(__name__)
+COMPARISON_DAYS: Final = 30
+"""How long the marks that differed are shown after a change of the face model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,7 @@ def erase_student(*, student: Student, by: User | None, keep_name: bool = False)
         NotFound: erased before.
     """
     with transaction.atomic():
+        hold_open_sessions([student.pk])
         locked = Student.objects.select_for_update().filter(pk=student.pk, erased_at=None).first()
         if locked is None:
             raise not_found(_("student"))
@@ -101,8 +108,6 @@ def erase_student(*, student: Student, by: User | None, keep_name: bool = False)
         names = forget_faces([locked.pk])
         EnrolmentLink.objects.filter(student=locked).delete()
         locked.consents.filter(withdrawn_at=None).update(withdrawn_at=receipt.erased_at)
-        mine = Q(student=locked) | Q(decided_student=locked)
-        DetectedFace.objects.filter(mine).update(sealed_embedding=None)
         _mark_erased(locked, receipt.erased_at, keep_name=keep_name)
         record_event(
             actor=by,
@@ -122,6 +127,7 @@ def retention() -> RetentionReport:
     photos, sessions = _forget_photos()
     templates, students = _forget_templates()
     links, _kinds = EnrolmentLink.objects.filter(expires_at__lt=timezone.now()).delete()
+    _forget_comparisons()
     UploadKey.objects.filter(created_at__lt=timezone.now() - dt.timedelta(days=1)).delete()
     report = RetentionReport(
         photos=photos,
@@ -158,6 +164,16 @@ def student_export(*, student: Student, by: User) -> dict[str, Any]:
         "records": _rows(
             student.records.order_by("session__starts_at"),
             *("session__course__name", "session__starts_at", "status", "source", "seen_at", "updated_at"),
+        ),
+        "faces": _rows(
+            DetectedFace.objects.filter(Q(student=student) | Q(decided_student=student)).order_by("pk"),
+            *("snapshot__session__course__name", "snapshot__session__starts_at", "snapshot__taken_at"),
+            *("outcome", "similarity", "decision"),
+        ),
+        "comparisons": _rows(
+            MarkDifference.objects.filter(student=student).order_by("session__starts_at"),
+            *("session__course__name", "session__starts_at", "old_outcome", "old_similarity"),
+            *("new_outcome", "new_similarity", "standing", "source"),
         ),
         "looks_and_changes": _rows(
             AuditEvent.objects.filter(student_id=student.pk).order_by("at"), "at", "action", "old", "new", "reason"
@@ -224,6 +240,14 @@ def _forget_templates() -> tuple[int, int]:
             _note("retention.faces", len(students))
     _remove(names)
     return templates, len(students)
+
+
+def _forget_comparisons() -> None:
+    """Forget whom another recogniser would have marked, a while after the change came to its end."""
+    before = timezone.now() - dt.timedelta(days=COMPARISON_DAYS)
+    ended = FaceModelChange.objects.exclude(state__in=UNFINISHED).filter(finished_at__lt=before)
+    ShadowPhoto.objects.filter(change__in=ended).delete()
+    MarkDifference.objects.filter(change__in=ended).delete()
 
 
 def _rows(rows: Any, *fields: str) -> list[dict[str, Any]]:

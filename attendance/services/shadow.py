@@ -7,7 +7,7 @@ kept, vectors are not.
 
 import datetime as dt
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from django.db import transaction
@@ -21,12 +21,13 @@ from attendance.models import (
     MarkDifference,
     ShadowPhoto,
     Snapshot,
+    Student,
     WorkState,
 )
 from attendance.services import engine, face_model, files, queue, recognition
 from attendance.services.deciding import Probe, Rules, Verdict, decide
 from attendance.services.errors import ServiceError
-from attendance.services.gallery.templates import alike_in, look_alikes, roster_gallery
+from attendance.services.gallery.templates import alike_in, look_alikes, roster_gallery, searchable
 
 _log = logging.getLogger(__name__)
 RECENT_DAYS: Final = 30
@@ -53,6 +54,12 @@ def next_photo(change: FaceModelChange) -> Snapshot | None:
     return photos_left(change).first()
 
 
+def forget(change_pks: Collection[int]) -> None:
+    """Forget what was compared for changes that were cancelled. Runs in the caller's transaction."""
+    ShadowPhoto.objects.filter(change__in=change_pks).delete()
+    MarkDifference.objects.filter(change__in=change_pks).delete()
+
+
 def look_at(claim: queue.Claim, change: FaceModelChange, snapshot: Snapshot, pipeline: engine.Pipeline) -> bool:
     """Let the coming recogniser look at one photo, and renew the differences of its session.
 
@@ -71,7 +78,8 @@ def look_at(claim: queue.Claim, change: FaceModelChange, snapshot: Snapshot, pip
         if not queue.note_progress(claim, photos_done=done, photos_total=max(done, total)):
             return False
         if Snapshot.objects.select_for_update().filter(pk=snapshot.pk).exists():
-            kept = {str(pk): list(one) for pk, one in outcomes.items()}
+            wanted = _searchable(outcomes)
+            kept = {str(pk): list(one) for pk, one in outcomes.items() if pk in wanted}
             ShadowPhoto.objects.create(change=change, snapshot=snapshot, outcomes=kept, readable=found is not None)
             _renew_differences(change, session_id=snapshot.session_id)
     return True
@@ -138,12 +146,19 @@ def _renew_differences(change: FaceModelChange, *, session_id: int) -> None:
         else (face.decided_student_id, Outcome.MARKED, None)
         for face in faces
     )
-    differing = [pk for pk in before.keys() | now.keys() if _is_marked(before, pk) != _is_marked(now, pk)]
+    differing = _searchable(pk for pk in before.keys() | now.keys() if _is_marked(before, pk) != _is_marked(now, pk))
     records = {one.student_id: one for one in AttendanceRecord.objects.filter(session=session_id)}
     MarkDifference.objects.filter(change=change, session=session_id).delete()
     MarkDifference.objects.bulk_create(
         _difference(change, session_id, pk, before.get(pk), now.get(pk), records) for pk in sorted(differing)
     )
+
+
+def _searchable(student_pks: Iterable[int]) -> set[int]:
+    """Give those who may still be looked for, and hold their rows: who withdraws meanwhile comes before or after."""
+    rows = Student.objects.filter(pk__in=list(student_pks)).order_by("pk").select_for_update(no_key=True)
+    held = list(rows.values_list("pk", flat=True))
+    return set(searchable().filter(student__in=held).values_list("student_id", flat=True))
 
 
 def _is_marked(found: Found, pk: int) -> bool:

@@ -1,16 +1,15 @@
 """What students are told, what they agreed to, and what happens when they take it back."""
 
-from collections.abc import Collection
-
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from attendance.models import Consent, FaceTemplate, PolicyText, SchoolSettings, Selfie, Student, User
+from attendance.models import Consent, FaceTemplate, PolicyText, SchoolSettings, Student, User
 from attendance.services import files
 from attendance.services.audit import record_event
 from attendance.services.errors import InvalidValue, NoConsent, not_found
+from attendance.services.gallery.forgetting import forget_faces, hold_open_sessions
 from attendance.services.school import require_face_features
 
 
@@ -101,8 +100,9 @@ def give_consent(*, student: Student, by: User | None) -> Consent:
 
 
 def withdraw_consent(*, student: Student, by: User | None) -> None:
-    """Take the yes back: selfies and templates go at once, with the key that sealed them; records stay."""
+    """Take the yes back: all that knows the face goes at once, with the key that sealed it; records stay."""
     with transaction.atomic():
+        hold_open_sessions([student.pk])
         _lock(student)
         ended = Consent.objects.filter(student=student, withdrawn_at=None).update(withdrawn_at=timezone.now())
         names = forget_faces([student.pk])
@@ -113,6 +113,7 @@ def withdraw_consent(*, student: Student, by: User | None) -> None:
 def set_by_hand_only(*, student: Student, on: bool, by: User | None) -> None:
     """Choose whether the machine may look for this student; "by hand only" deletes what it knew of their face."""
     with transaction.atomic():
+        hold_open_sessions([student.pk])
         locked = _lock(student)
         locked.by_hand_only = student.by_hand_only = on
         locked.save(update_fields=["by_hand_only"])
@@ -134,20 +135,6 @@ def require_consent(student: Student) -> None:
     """
     if standing_consent(student) is None:
         raise NoConsent(_("The student has not agreed to face recognition."))
-
-
-def forget_faces(student_pks: Collection[int]) -> list[str]:
-    """Delete selfies, templates and keys of students. Runs in the caller's transaction.
-
-    Returns:
-        names of the files to remove once it has committed.
-    """
-    selfies = Selfie.objects.filter(student__in=student_pks)
-    names = list(selfies.exclude(image="").values_list("image", flat=True))
-    selfies.delete()
-    FaceTemplate.objects.filter(student__in=student_pks).delete()
-    Student.objects.filter(pk__in=student_pks).update(wrapped_key=None)
-    return names
 
 
 def _lock(student: Student) -> Student:
