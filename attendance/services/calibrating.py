@@ -1,7 +1,8 @@
 """A recogniser's own threshold: from the faces that the school's teachers confirmed, or from a file of pairs.
 
 Only a teacher's word counts as truth, never what the machine marked and nobody looked at: a threshold learnt from its
-own marks would confirm itself. Look-alikes are left out, since they are always asked about, whatever the threshold.
+own marks would confirm itself. Look-alikes are left out, since they are always asked about, whatever the threshold, and
+so is whoever withdrew, is marked by hand only or was erased: their faces are compared no more.
 """
 
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
@@ -17,7 +19,7 @@ from attendance.models import ClassSession, DetectedFace, FaceCalibration, User
 from attendance.services import engine, face_model, keys, sealing
 from attendance.services.audit import record_event
 from attendance.services.errors import InvalidValue
-from attendance.services.gallery.templates import look_alikes, roster_gallery
+from attendance.services.gallery.templates import look_alikes, roster_gallery, searchable
 from attendance.services.school import school_settings
 
 Decision = DetectedFace.Decision
@@ -135,8 +137,12 @@ def store(calibration: FaceCalibration, *, by: User | None) -> FaceCalibration:
 
 
 def _confirmed(session: ClassSession, model_id: str) -> list[DetectedFace]:
+    agreeing = searchable().filter(model_id=model_id).values("student")
     spoken = DetectedFace.objects.filter(
-        snapshot__session=session, model_id=model_id, sealed_embedding__isnull=False
+        Q(decided_student=None) | Q(decided_student__in=agreeing),
+        snapshot__session=session,
+        model_id=model_id,
+        sealed_embedding__isnull=False,
     ).exclude(decision__in=[Decision.NONE, Decision.NOT_A_FACE])
     return list(spoken.order_by("pk"))
 

@@ -38,8 +38,41 @@ def decide_face(
         NotEnrolled: the student is not on the roster on that day.
         NotFound: the face went with its photo.
     """
-    _check(decision, student, outsider)
     session = lock_open_session(face.snapshot.session)
+    decided = take_word(session=session, face=face, decision=decision, student=student, outsider=outsider, by=by)
+    solving.solve_again(session)
+    decided.refresh_from_db()
+    return decided
+
+
+def take_word(
+    *,
+    session: ClassSession,
+    face: DetectedFace,
+    decision: str,
+    student: Student | None = None,
+    outsider: str = "",
+    by: User,
+) -> DetectedFace:
+    """Take a teacher's word on a face as ``decide_face`` does, without deciding on the session's other faces.
+
+    Runs in the caller's transaction, which holds the session's row lock and calls ``solving.solve_again`` once it has
+    taken all words on the session's faces.
+
+    Args:
+        session: the face's, locked and open.
+        face: which box.
+        decision: one of ``DetectedFace.Decision``.
+        student: with STUDENT, and only then.
+        outsider: with NOT_IN_CLASS one of ``DetectedFace.Outsider``, where the teacher says more.
+        by: the teacher.
+
+    Raises:
+        InvalidValue: no such decision, or a student or a reason too many or too few.
+        NotEnrolled: the student is not on the roster on that day.
+        NotFound: the face went with its photo.
+    """
+    _check(decision, student, outsider)
     locked = DetectedFace.objects.select_related("snapshot").filter(pk=face.pk).first()
     if locked is None:
         raise not_found(_("face"))
@@ -55,8 +88,6 @@ def decide_face(
         records.set_status(session=session, student=student, status=status, by=by, face=locked, seen_at=seen_at)
         keep_confirmed(session, locked, student, by=by)
     _note(session, locked, before, by=by)
-    solving.solve_again(session)
-    locked.refresh_from_db()
     return locked
 
 

@@ -89,13 +89,20 @@ def _rules(
 
 
 def _store(faces: Sequence[DetectedFace], verdicts: Sequence[Verdict]) -> None:
+    """Store what became of the faces; most stay as they were, since one word changes little in a session."""
+    changed = [face for face, verdict in zip(faces, verdicts, strict=True) if _changes(face, verdict)]
     # First cleared: two faces that swap their students would break "a student once a photo" halfway.
-    DetectedFace.objects.filter(pk__in=[face.pk for face in faces]).update(
+    DetectedFace.objects.filter(pk__in=[face.pk for face in changed]).update(
         outcome=DetectedFace.Outcome.UNKNOWN, student=None
     )
-    for face, verdict in zip(faces, verdicts, strict=True):
-        face.outcome = verdict.outcome
-        face.student_id = verdict.student_pk
-        face.similarity = verdict.similarity
-        face.candidates = [list(one) for one in verdict.candidates]
-    DetectedFace.objects.bulk_update(faces, ["outcome", "student", "similarity", "candidates"])
+    DetectedFace.objects.bulk_update(changed, ["outcome", "student", "similarity", "candidates"])
+
+
+def _changes(face: DetectedFace, verdict: Verdict) -> bool:
+    """Put a verdict into a face, and say whether it is another one than the face had."""
+    before = (face.outcome, face.student_id, face.similarity, face.candidates)
+    face.outcome = verdict.outcome
+    face.student_id = verdict.student_pk
+    face.similarity = verdict.similarity
+    face.candidates = [list(one) for one in verdict.candidates]
+    return before != (face.outcome, face.student_id, face.similarity, face.candidates)

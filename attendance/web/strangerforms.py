@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from attendance.models import DetectedFace
 from attendance.services.errors import InvalidValue
-from attendance.services.strangers import MOST_FACES
+from attendance.services.strangers import MOST_ANSWERED
 from attendance.web.forms import FaceForm
 
 _LARGEST_ID: Final = 2**63 - 1
@@ -23,7 +23,7 @@ class FaceIdsField(forms.CharField):
             ValidationError: one of them cannot be an id, or they are too many.
         """
         texts = [text for text in super().clean(value).split(",") if text]
-        if len(texts) > MOST_FACES or not all(_is_id(text) for text in texts):
+        if len(texts) > MOST_ANSWERED or not all(_is_id(text) for text in texts):
             raise forms.ValidationError(_("Choose at least one face."))
         return [int(text) for text in texts]
 

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from attendance.api.serializers.sessions import BoxSerializer, CandidateSerializer, DecisionSerializer
 from attendance.api.serializers.strict import StrictIntegerField
 from attendance.models import DetectedFace, Student
-from attendance.services.strangers import MOST_FACES, Answer, Group
+from attendance.services.strangers import MOST_ANSWERED, Answer, Group
 
 
 class StrangerFaceSerializer(serializers.Serializer[DetectedFace]):
@@ -41,7 +41,10 @@ class GroupDecisionSerializer(DecisionSerializer):
     """A teacher's word on several faces at once."""
 
     face_ids = serializers.ListField(
-        child=StrictIntegerField(min_value=1), allow_empty=False, max_length=MOST_FACES, help_text="Faces of a group."
+        child=StrictIntegerField(min_value=1),
+        allow_empty=False,
+        max_length=MOST_ANSWERED,
+        help_text="Faces of a group.",
     )
 
 
@@ -50,5 +53,6 @@ class AnswerSerializer(serializers.Serializer[Answer]):
 
     face_ids = serializers.ListField(child=serializers.IntegerField(), help_text="The faces it was taken for.")
     left = serializers.IntegerField(
-        help_text="How many were left as they are: answered meanwhile, final, or the student cannot be in that photo."
+        help_text="How many were left as they are: answered by somebody else, final, or the student cannot be in that "
+        "photo or is marked by hand in that session."
     )

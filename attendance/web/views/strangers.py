@@ -23,8 +23,6 @@ from attendance.web.strangerviews import answered, group_views, joined
 from attendance.web.views.courses import load_course
 
 GROUPS_A_PAGE: Final = 10
-_MOST_IN_AN_ADDRESS: Final = 300
-"""Servers refuse addresses of over 4,000 letters; a larger group is answered all the same, but has no Undo there."""
 
 
 def _context(request: UserRequest, course: Course, *, face_ids: Collection[int]) -> dict[str, Any]:
@@ -44,8 +42,10 @@ def _unsaid(taken: strangers.Answer, decision: str) -> str:
     """Say what the page itself does not show: words that were taken back, and faces that were left."""
     if taken.left:
         return ngettext(
-            "%(n)d face was left: answered meanwhile, in a final register, or the student can't be in that photo.",
-            "%(n)d faces were left: answered meanwhile, in a final register, or the student can't be in those photos.",
+            "%(n)d face was left: somebody else answered, the register is final, or the student can't be in that photo "
+            "or is marked by hand in that lesson.",
+            "%(n)d faces were left: somebody else answered, the register is final, or the student can't be in those "
+            "photos or is marked by hand in those lessons.",
             taken.left,
         ) % {"n": taken.left}
     return _("Taken back: these faces are unknown again.") if decision == DetectedFace.Decision.NONE else ""
@@ -73,7 +73,5 @@ def answer(request: UserRequest, pk: int) -> HttpResponse:
         return render(request, "strangers/_groups.html", context)
     if unsaid:
         messages.info(request, unsaid)
-    asked = {"page": request.GET.get("page", "1")}
-    if len(taken.face_ids) <= _MOST_IN_AN_ADDRESS:
-        asked["said"] = joined(taken.face_ids)
+    asked = {"page": request.GET.get("page", "1"), "said": joined(taken.face_ids)}
     return redirect(f"{reverse('course-strangers', args=[pk])}?{urlencode(asked)}")

@@ -92,7 +92,7 @@ def test_student_is_named_and_faces_that_were_answered_are_left(
         ({"face_ids": "1"}, "face_ids"),
         ({"face_ids": ["1"]}, "face_ids"),
         ({"face_ids": [2**63]}, "face_ids"),
-        ({"face_ids": [1] * 2001}, "face_ids"),
+        ({"face_ids": list(range(1, 202))}, "face_ids"),
         ({"decision": "FRIEND"}, "decision"),
         ({"decision": "STUDENT"}, "student_id"),
         ({"student_id": 1}, "student_id"),

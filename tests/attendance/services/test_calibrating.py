@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 from pytest_django import Settings
 
 from attendance.models import AuditEvent, ClassSession, DetectedFace, FaceCalibration, Selfie, Student, User
@@ -64,6 +65,17 @@ class TestScoresOfSessions:
         Selfie.objects.filter(student=confirmed[0]).update(look_alike=confirmed[1])
         found = calibrating.scores_of_sessions()
         assert (len(found.genuine), len(found.impostors)) == (2, 3 + 3 + 5)
+
+    @pytest.mark.parametrize("change", ["withdrawn", "by hand only", "erased"])
+    def test_leave_out_whose_face_is_compared_no_more(self, confirmed: list[Student], change: str) -> None:
+        ada, now = Student.objects.filter(pk=confirmed[0].pk), timezone.now()
+        if change == "withdrawn":
+            confirmed[0].consents.update(withdrawn_at=now)
+        else:
+            erased = {"erased_at": now, "wrapped_key": None}
+            ada.update(**({"by_hand_only": True} if change == "by hand only" else erased))
+        found = calibrating.scores_of_sessions()
+        assert (len(found.genuine), len(found.impostors)) == (1, 3 + 4)  # Ben's and Zoe's face with the other four
 
     def test_of_a_school_without_sessions_are_none(self, school: object) -> None:
         found = calibrating.scores_of_sessions()

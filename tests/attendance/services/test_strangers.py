@@ -4,9 +4,11 @@ import datetime as dt
 from collections.abc import Callable
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
-from attendance.models import AttendanceRecord, ClassSession, Course, DetectedFace, Enrolment, Source, User
-from attendance.services import recognition, sessions, snapshots, strangers
+from attendance.models import AttendanceRecord, ClassSession, Course, DetectedFace, Enrolment, Source, Status, User
+from attendance.services import marks, recognition, records, sessions, snapshots, solving, strangers
 from attendance.services.errors import InvalidValue, NotEnrolled, NotFound, SessionClosed, WrongState
 from tests.conftest import MakeStudent
 from tests.fakes import class_photo
@@ -166,3 +168,81 @@ def test_vectors_of_strangers_end_with_the_register(
     class_session.refresh_from_db()
     assert class_session.wrapped_key is None
     assert all(face.snapshot.session_id != class_session.pk for one in strangers.groups(course) for face in one.faces)
+
+
+def test_one_answer_decides_once_on_each_session(
+    course: Course, zoes: list[int], teacher: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    solved: list[int] = []
+    solve_again = solving.solve_again
+
+    def counted(session: ClassSession) -> None:
+        solved.append(session.pk)
+        solve_again(session)
+
+    monkeypatch.setattr(solving, "solve_again", counted)
+    strangers.answer(course=course, face_ids=zoes, decision="NOT_IN_CLASS", by=teacher)
+    assert sorted(solved) == sorted(ClassSession.objects.values_list("pk", flat=True))
+
+
+def test_word_that_changes_no_other_face_writes_none(course: Course, zoes: list[int], teacher: User) -> None:
+    with CaptureQueriesContext(connection) as captured:
+        strangers.answer(course=course, face_ids=zoes, decision="NOT_A_FACE", by=teacher)
+    table = DetectedFace._meta.db_table
+    writes = [one["sql"] for one in captured if one["sql"].startswith(f'UPDATE "{table}"')]
+    assert len(writes) == len(zoes)
+
+
+def test_one_answer_takes_so_many_faces_and_a_larger_group_comes_in_parts(
+    course: Course, zoes: list[int], teacher: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strangers, "MOST_ANSWERED", 2)
+    assert [len(group.faces) for group in strangers.groups(course)] == [2, 1, 1]
+    with pytest.raises(InvalidValue, match="2 faces"):
+        strangers.answer(course=course, face_ids=zoes, decision="NOT_A_FACE", by=teacher)
+
+
+def test_word_of_another_teacher_is_not_taken_back(
+    course: Course, zoes: list[int], teacher: User, other_teacher: User
+) -> None:
+    strangers.answer(course=course, face_ids=zoes[:2], decision="NOT_A_FACE", by=teacher)
+    strangers.answer(course=course, face_ids=zoes[2:], decision="NOT_IN_CLASS", by=other_teacher)
+    answer = strangers.answer(course=course, face_ids=zoes, decision="NONE", by=teacher)
+    assert (sorted(answer.face_ids), answer.left) == (sorted(zoes[:2]), 1)
+    assert DetectedFace.objects.get(pk=zoes[2]).decision == Decision.NOT_IN_CLASS
+    with pytest.raises(WrongState):
+        strangers.answer(course=course, face_ids=zoes[2:], decision="NONE", by=teacher)
+
+
+def test_mark_by_hand_in_another_session_stands(
+    course: Course, zoes: list[int], yesterday: ClassSession, make_student: MakeStudent, teacher: User
+) -> None:
+    zoe = make_student("zoe")
+    records.set_status(session=yesterday, student=zoe, status=Status.EXCUSED, by=teacher)
+    answer = strangers.answer(course=course, face_ids=zoes, decision="STUDENT", student=zoe, by=teacher)
+    assert (len(answer.face_ids), answer.left) == (2, 1)
+    assert AttendanceRecord.objects.get(session=yesterday).status == Status.EXCUSED
+    assert AttendanceRecord.objects.exclude(session=yesterday).get().status == Status.PRESENT
+    [left] = DetectedFace.objects.filter(pk__in=zoes, decision=Decision.NONE)
+    with pytest.raises(WrongState, match="by hand"):
+        strangers.answer(course=course, face_ids=[left.pk], decision="STUDENT", student=zoe, by=teacher)
+
+
+def test_session_that_is_deleted_meanwhile_has_no_faces(
+    course: Course, zoes: list[int], teacher: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_late(session: ClassSession) -> ClassSession:
+        ClassSession.objects.filter(pk=session.pk).delete()
+        return marks.lock_session(session)
+
+    monkeypatch.setattr(strangers, "lock_session", too_late)
+    with pytest.raises(NotFound):
+        strangers.answer(course=course, face_ids=zoes, decision="NOT_A_FACE", by=teacher)
+
+
+def test_session_of_long_ago_is_grouped_no_more(course: Course, zoes: list[int], yesterday: ClassSession) -> None:
+    held_on = yesterday.held_on - dt.timedelta(days=strangers.GROUPED_DAYS - 1)
+    ClassSession.objects.filter(pk=yesterday.pk).update(held_on=held_on)
+    assert len(strangers.groups(course)[0].faces) == 3
+    ClassSession.objects.filter(pk=yesterday.pk).update(held_on=held_on - dt.timedelta(days=1))
+    assert len(strangers.groups(course)[0].faces) == 2
