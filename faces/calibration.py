@@ -105,19 +105,6 @@ def accepted_at(scores: Scores, threshold_cosine: float) -> int:
     return int(np.count_nonzero(_checked(scores) >= np.float32(threshold_cosine)))
 
 
-def search_maxima(scores: NDArray[np.floating[Any]]) -> Scores:
-    """Give the best score of each search.
-
-    Args:
-        scores: (n, g), n searches against a gallery of g people, g > 0; a comparison that must not count is -inf.
-
-    Returns:
-        (n,), of the same dtype.
-    """
-    maxima: Scores = scores.max(axis=1)
-    return maxima
-
-
 def comparison_rate(fpir: float, gallery_size: int) -> float:
     """Give the rate of false accepts a comparison may have for a search of a gallery to keep an FPIR.
 

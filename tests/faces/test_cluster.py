@@ -52,7 +52,8 @@ def test_without_photos_nothing_is_kept_apart() -> None:
 def test_threshold_of_groups_lies_between_that_of_identification_and_one() -> None:
     assert cluster_threshold(1.0) == 1.0
     for threshold in (0.355, 0.75):
-        assert threshold <= cluster_threshold(threshold) < 1.0
+        assert threshold < cluster_threshold(threshold) < 1.0
+    assert cluster_threshold(0.59) == pytest.approx(0.631)
 
 
 def test_a_chain_of_look_alikes_is_not_one_person() -> None:

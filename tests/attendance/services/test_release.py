@@ -1,0 +1,57 @@
+"""An older release beside a newer one leaves the work to it."""
+
+import pytest
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+from django.test import Client
+
+from attendance import sweeper
+from attendance.models import Heartbeat, Snapshot, WorkState
+from attendance.services import queue, release
+from attendance.services.errors import EngineNotReady
+
+
+def upgrade() -> None:
+    """Let the database be migrated by a release that this code does not know."""
+    MigrationRecorder(connection).record_applied("attendance", "9999_of_a_newer_release")
+
+
+def test_the_own_migrations_are_known(db: None) -> None:
+    assert not release.is_outdated()
+    release.require_current()
+
+
+def test_migrations_of_others_do_not_matter(db: None) -> None:
+    MigrationRecorder(connection).record_applied("auth", "9999_of_another_package")
+    assert not release.is_outdated()
+
+
+def test_no_photo_is_claimed_after_an_upgrade(snapshot: Snapshot) -> None:
+    upgrade()
+    with pytest.raises(EngineNotReady, match="newer release"):
+        queue.claim(Snapshot, snapshot.pk)
+    snapshot.refresh_from_db()
+    assert (snapshot.state, snapshot.attempts) == (WorkState.QUEUED, 0)
+
+
+def test_work_begun_before_an_upgrade_writes_nothing_after_it(snapshot: Snapshot) -> None:
+    claim = queue.claim(Snapshot, snapshot.pk)
+    assert claim is not None
+    upgrade()
+    with pytest.raises(EngineNotReady, match="newer release"):
+        queue.complete(claim, face_count=3)
+    snapshot.refresh_from_db()
+    assert snapshot.state != WorkState.DONE
+    assert snapshot.face_count != 3
+
+
+def test_the_sweeper_touches_nothing_and_leaves_no_sign_of_life(snapshot: Snapshot) -> None:
+    upgrade()
+    assert sweeper.sweep() == 0
+    assert not Heartbeat.objects.exists()
+
+
+def test_the_site_is_not_ready_and_says_why(client: Client, db: None) -> None:
+    assert client.get("/health/ready").json()["checks"]["release"] is True
+    upgrade()
+    assert client.get("/health/ready").json()["checks"]["release"] is False
