@@ -95,6 +95,8 @@ LOGIN_ATTEMPTS = env.int("LOGIN_ATTEMPTS", default=10)
 API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=240)
 # Most photos one person may upload in an hour, by page or API. Default 300.
 UPLOADS_PER_HOUR = env.int("UPLOADS_PER_HOUR", default=300)
+# Most bytes of photos that one person may have begun to send and not finished, in MB. Default 300.
+MAX_UNFINISHED_MB = env.int("MAX_UNFINISHED_MB", default=300)
 
 
 def _require(holds: bool, sentence: str) -> None:
@@ -112,6 +114,7 @@ _require(LEASE_SECONDS >= 5, "LEASE_SECONDS must be at least 5.")
 _require(MAX_QUEUED_PHOTOS >= 1, "MAX_QUEUED_PHOTOS must be at least 1.")
 _require(MAX_ATTEMPTS >= 1, "MAX_ATTEMPTS must be at least 1.")
 _require(1 <= MAX_PHOTO_MB <= 200, "MAX_PHOTO_MB must lie between 1 and 200.")
+_require(MAX_UNFINISHED_MB >= MAX_PHOTO_MB, "MAX_UNFINISHED_MB must be at least MAX_PHOTO_MB.")
 _require(TRUSTED_PROXIES >= 0, "TRUSTED_PROXIES must not be negative.")
 _require(LOG_LEVEL in {"DEBUG", "INFO", "WARNING", "ERROR"}, "LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR.")
 _require(
@@ -238,6 +241,7 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 100
 
 # Guards
 SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^health/(live|ready)$", r"^metrics$"]  # asked from inside, past the proxy that ends TLS
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
@@ -333,6 +337,9 @@ SPECTACULAR_SETTINGS = {
         "UnmarkedCounts": "attendance.models.Course.Unmarked",
     },
 }
+
+# How long an answer of /health/ready is given again, so that a flood of probes asks only once, in seconds.
+READINESS_KEPT_SECONDS = 1.0
 
 # Only request counting uses the cache: a memory of each web process is enough, and no broker outage can break a page.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "rollcall"}}

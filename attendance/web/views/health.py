@@ -3,7 +3,7 @@
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
-from attendance.web import health
+from attendance.services import health
 from attendance.web.decorators import open_page
 
 

@@ -51,7 +51,8 @@ def test_the_sweeper_touches_nothing_and_leaves_no_sign_of_life(snapshot: Snapsh
     assert not Heartbeat.objects.exists()
 
 
-def test_the_site_is_not_ready_and_says_why(client: Client, db: None) -> None:
+@pytest.mark.django_db(transaction=True)
+def test_the_site_is_not_ready_and_says_why(client: Client) -> None:
     assert client.get("/health/ready").json()["checks"]["release"] is True
     upgrade()
     assert client.get("/health/ready").json()["checks"]["release"] is False

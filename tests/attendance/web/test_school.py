@@ -5,9 +5,8 @@ import re
 
 import pytest
 from django.test import Client
-from django.utils import timezone
 
-from attendance.models import AuditEvent, Heartbeat, PolicyText, SchoolSettings, Status, Student, User
+from attendance.models import AuditEvent, PolicyText, SchoolSettings, Status, Student, User
 from attendance.services import records
 from tests.attendance.conftest import World
 from tests.conftest import MakeStudent
@@ -122,23 +121,6 @@ class TestAudit:
 
 
 class TestHealth:
-    def test_live_needs_nothing(self, client: Client) -> None:
-        assert client.get("/health/live").json() == {"status": "ok"}
-
-    def test_ready_names_what_is_missing(self, client: Client, db: None) -> None:
-        response = client.get("/health/ready")
-        checks = response.json()["checks"]
-        assert response.status_code == 503
-        assert checks["database"] is True
-        assert checks["broker"] is False
-        assert checks["worker"] is False
-
-    def test_worker_that_was_heard_of_counts(self, client: Client, db: None) -> None:
-        Heartbeat.objects.create(name="w", kind="worker", at=timezone.now())
-        Heartbeat.objects.create(name="s", kind="sweeper", at=timezone.now() - dt.timedelta(hours=1))
-        checks = client.get("/health/ready").json()["checks"]
-        assert (checks["worker"], checks["sweeper"]) == (True, False)
-
     def test_queue_page_names_failures(self, office: Client, world: World) -> None:
         type(world.photo).objects.update(state="FAILED", failure_reason="Too dark.")
         assert "Too dark." in office.get("/school/queue/").content.decode()
