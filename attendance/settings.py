@@ -3,6 +3,7 @@
 A value that makes no sense stops the start with a sentence instead of a surprise later.
 """
 
+import ipaddress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
+
+from attendance import error_reports, logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.FileAwareEnv()  # NAME_FILE names a file that holds the value, as containers hand out secrets
@@ -42,6 +45,20 @@ TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 
 # Where the database, photos and the Valkey files lie. Default: var/ beside manage.py.
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var")))
+# Bucket of an S3-compatible store for photos and selfies. Default: none, they lie in DATA_DIR.
+S3_BUCKET = env.str("S3_BUCKET", default="")
+# Address of that store, such as http://s3:8333. Default: Amazon's.
+S3_ENDPOINT_URL = env.str("S3_ENDPOINT_URL", default="")
+# Region of the bucket. Default us-east-1, which stores of one's own take as well.
+S3_REGION = env.str("S3_REGION", default="us-east-1")
+# Key that may list the bucket, and read, write and delete in it. Default: none.
+S3_ACCESS_KEY_ID = env.str("S3_ACCESS_KEY_ID", default="")
+# The secret of that key. Default: none.
+S3_SECRET_ACCESS_KEY = env.str("S3_SECRET_ACCESS_KEY", default="")
+# What the store is asked to encrypt with: AES256 or aws:kms. Default: whatever the bucket does by itself.
+S3_ENCRYPTION = env.str("S3_ENCRYPTION", default="")
+# Seconds that the store may be silent, twice, before a photo is refused for now. Default 3.
+S3_TIMEOUT_SECONDS = env.float("S3_TIMEOUT_SECONDS", default=3.0)
 # Database. Default: SQLite in DATA_DIR. PostgreSQL: postgres://user:password@host/name
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'rollcall.sqlite3'}")}
 # Port of the Valkey server that `make run` starts on this machine. Default 6391.
@@ -89,6 +106,14 @@ TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="en")
 # Level of the log: DEBUG, INFO, WARNING, ERROR. Default INFO.
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+# Log lines for eyes (text) or for machines (json), which also get a line a request. Default text.
+LOG_FORMAT = env.str("LOG_FORMAT", default="text")
+# Opens /metrics for Prometheus, which sends it as a bearer token; at least 16 characters. Default: none.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+# Networks whose requests may read /metrics without the token, comma-separated, such as 10.0.0.0/8. Default: none.
+METRICS_ALLOWED = env.list("METRICS_ALLOWED", default=[])
+# Where Sentry takes error reports, which hold no person, no request and no value. Default: none are sent.
+SENTRY_DSN = env.str("SENTRY_DSN", default="")
 # Logins of one user name from one address before they wait. Default 10.
 LOGIN_ATTEMPTS = env.int("LOGIN_ATTEMPTS", default=10)
 # Most API requests of one user, a minute. Default 240.
@@ -104,6 +129,14 @@ def _require(holds: bool, sentence: str) -> None:
         raise ImproperlyConfigured(sentence)
 
 
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return True
+
+
 _require(
     MATCH_THRESHOLD_COSINE is None or 0 < MATCH_THRESHOLD_COSINE < 1,
     "MATCH_THRESHOLD_COSINE must lie between 0 and 1.",
@@ -115,8 +148,20 @@ _require(MAX_QUEUED_PHOTOS >= 1, "MAX_QUEUED_PHOTOS must be at least 1.")
 _require(MAX_ATTEMPTS >= 1, "MAX_ATTEMPTS must be at least 1.")
 _require(1 <= MAX_PHOTO_MB <= 200, "MAX_PHOTO_MB must lie between 1 and 200.")
 _require(MAX_UNFINISHED_MB >= MAX_PHOTO_MB, "MAX_UNFINISHED_MB must be at least MAX_PHOTO_MB.")
+_require(
+    not S3_BUCKET or (bool(S3_ACCESS_KEY_ID) and bool(S3_SECRET_ACCESS_KEY)),
+    "S3_BUCKET needs S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY.",
+)
+_require(S3_ENCRYPTION in {"", "AES256", "aws:kms"}, "S3_ENCRYPTION must be AES256, aws:kms or empty.")
+_require(0 < S3_TIMEOUT_SECONDS <= 60, "S3_TIMEOUT_SECONDS must lie between 0 and 60.")
 _require(TRUSTED_PROXIES >= 0, "TRUSTED_PROXIES must not be negative.")
 _require(LOG_LEVEL in {"DEBUG", "INFO", "WARNING", "ERROR"}, "LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR.")
+_require(not METRICS_TOKEN or len(METRICS_TOKEN) >= 16, "METRICS_TOKEN must have at least 16 characters.")
+_require(
+    all(_is_network(network) for network in METRICS_ALLOWED),
+    "METRICS_ALLOWED must list networks, such as 10.0.0.0/8 or 192.0.2.7.",
+)
+_require(LOG_FORMAT in {"text", "json"}, "LOG_FORMAT must be text or json.")
 _require(
     DEBUG or bool(MASTER_KEY),
     "MASTER_KEY must be set: 32 random bytes in base64 (`manage.py make_master_key` prints one).",
@@ -225,7 +270,20 @@ STORAGES = {
         "OPTIONS": {"location": DATA_DIR / "private"},
     },
     "private": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "BACKEND": "attendance.object_storage.PrivateBucket",
+        "OPTIONS": {
+            "bucket_name": S3_BUCKET,
+            "endpoint_url": S3_ENDPOINT_URL or None,
+            "region_name": S3_REGION,
+            "access_key": S3_ACCESS_KEY_ID,
+            "secret_key": S3_SECRET_ACCESS_KEY,
+            "encryption": S3_ENCRYPTION,
+            "timeout_seconds": S3_TIMEOUT_SECONDS,
+        },
+    }
+    if S3_BUCKET
+    else {
+        "BACKEND": "attendance.storage.PrivateFolder",
         "OPTIONS": {"location": DATA_DIR / "private", "base_url": None, "file_permissions_mode": 0o600},
     },
     "staticfiles": {
@@ -344,16 +402,6 @@ READINESS_KEPT_SECONDS = 1.0
 # Only request counting uses the cache: a memory of each web process is enough, and no broker outage can break a page.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "rollcall"}}
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "filters": {"context": {"()": "attendance.middleware.ContextFilter"}},
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["context"]}},
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {
-        "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
-        # Four lines a login otherwise, with who and whence masked; a refused login is a warning.
-        "axes": {"level": "ERROR" if LOG_LEVEL == "ERROR" else "WARNING"},
-    },
-}
+LOGGING = logs.configuration(kind=LOG_FORMAT, level=LOG_LEVEL)
+if SENTRY_DSN:
+    error_reports.start(SENTRY_DSN)

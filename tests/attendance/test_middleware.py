@@ -5,7 +5,7 @@ import logging
 import pytest
 from django.test import Client
 
-from attendance.middleware import ContextFilter
+from attendance.logs import ContextFilter
 from attendance.models import EnrolmentLink, PolicyText, Student, User
 from attendance.services import gallery
 

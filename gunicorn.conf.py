@@ -1,0 +1,37 @@
+"""What gunicorn reads by itself where it starts: log lines like the site's, and metrics of all its processes."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from prometheus_client import multiprocess
+
+from attendance import logs
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "attendance.settings")
+logconfig_dict = logs.configuration_of_web_server(kind=settings.LOG_FORMAT, level=settings.LOG_LEVEL)
+# Each process counts in files of its own here, and whichever is scraped adds them up. In memory, where /tmp is.
+_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+if _FOLDER not in os.environ:
+    os.environ[_FOLDER] = tempfile.mkdtemp(prefix="rollcall-metrics-")
+
+
+def on_starting(server: Any) -> None:
+    """Begin at zero: the files of an earlier run belong to processes that are gone."""
+    folder = Path(os.environ[_FOLDER])
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.db"):
+        old.unlink()
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Forget what only a living process can say; what it counted stays."""
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # the library has no types
+
+
+def on_exit(server: Any) -> None:
+    """Leave nothing behind."""
+    shutil.rmtree(os.environ[_FOLDER], ignore_errors=True)
