@@ -5,16 +5,17 @@ import math
 from typing import Final
 
 from django.conf import settings
-from django.utils import timezone
+from django.db.models import DurationField, ExpressionWrapper, F, QuerySet
+from django.db.models.functions import Now
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from attendance.models import UNFINISHED, Selfie, Snapshot, User
-from attendance.services import engine, files
+from attendance.models import UNFINISHED, QueuedWork, Selfie, Snapshot, User
+from attendance.services import engine, files, pace
 from attendance.services.engine import Photo
 from attendance.services.errors import PhotoTooLarge, QueueTooLong, UploadLimit
 
 _HOUR: Final = dt.timedelta(hours=1)
-QUEUE_RETRY_SECONDS: Final = 60
 
 
 def read_upload(*, data: bytes, by: User | None) -> Photo:
@@ -32,33 +33,56 @@ def read_upload(*, data: bytes, by: User | None) -> Photo:
         BadPhoto: it cannot be read.
         UnsupportedPhoto: a kind of file that is not accepted.
     """
-    if len(data) > settings.MAX_PHOTO_MB * 1_000_000:
+    require_room(len(data), by=by)
+    return engine.read_photo(data)
+
+
+def require_room(size: int, *, by: User | None) -> None:
+    """Check every limit that can be told before a byte of the picture is here.
+
+    Args:
+        size: how many bytes it has.
+        by: whose hourly limit counts, if anybody's.
+
+    Raises:
+        PhotoTooLarge, DiskFull, QueueTooLong, UploadLimit: see ``read_upload``.
+    """
+    if size > settings.MAX_PHOTO_MB * 1_000_000:
         raise PhotoTooLarge(_("A photo may have %(n)d MB at most.") % {"n": settings.MAX_PHOTO_MB})
     files.require_space()
     _require_short_queue()
     if by is not None:
         _require_within_limit(by)
-    return engine.read_photo(data)
 
 
 def _require_short_queue() -> None:
     """Refuse what would wait too long; two uploads at once may both take the last place, which harms nobody."""
     waiting = Snapshot.objects.unfinished().count() + Selfie.objects.filter(state__in=UNFINISHED).count()
     if waiting >= settings.MAX_QUEUED_PHOTOS:
-        raise QueueTooLong(
-            _("Many photos wait already. Please try again in a minute."), retry_after=QUEUE_RETRY_SECONDS
+        seconds = pace.seconds_for(waiting)
+        minutes = math.ceil(seconds / 60)
+        sentence = ngettext(
+            "Many photos wait already. Please try again in a minute.",
+            "Many photos wait already. Please try again in %(n)d minutes.",
+            minutes,
         )
+        raise QueueTooLong(sentence % {"n": minutes}, retry_after=seconds)
 
 
 def _require_within_limit(by: User) -> None:
-    """Count by the stored rows, so that every web process knows of every upload."""
-    since, most = timezone.now() - _HOUR, settings.UPLOADS_PER_HOUR
-    snapshots = Snapshot.objects.filter(uploaded_by=by, uploaded_at__gt=since).values_list("uploaded_at", flat=True)
-    selfies = Selfie.objects.filter(uploaded_by=by, created_at__gt=since).values_list("created_at", flat=True)
-    latest = sorted([*snapshots.order_by("-uploaded_at")[:most], *selfies.order_by("-created_at")[:most]], reverse=True)
-    if len(latest) >= most:
-        wait = latest[most - 1] + _HOUR - timezone.now()
+    """Count by the stored rows and the database's clock, so that every web process knows of every upload."""
+    most = settings.UPLOADS_PER_HOUR
+    ages = sorted([*_ages(Snapshot, "uploaded_at", by)[:most], *_ages(Selfie, "created_at", by)[:most]])
+    if len(ages) >= most:
+        wait = _HOUR - ages[most - 1]
         raise UploadLimit(
             _("You have uploaded %(n)d photos within an hour. Please wait a little.") % {"n": most},
             retry_after=max(1, math.ceil(wait.total_seconds())),
         )
+
+
+def _ages(model: type[QueuedWork], at: str, by: User) -> "QuerySet[QueuedWork, dt.timedelta]":
+    """Give how long ago this person's uploads of the last hour came in, the latest first."""
+    age = ExpressionWrapper(Now() - F(at), output_field=DurationField())
+    rows = model._default_manager.filter(uploaded_by=by, **{f"{at}__gt": Now() - _HOUR})
+    return rows.order_by(f"-{at}").annotate(age=age).values_list("age", flat=True)

@@ -23,7 +23,7 @@ from attendance.models import (
     User,
     WorkState,
 )
-from attendance.services import files, recognition, records, sessions, snapshots
+from attendance.services import files, pace, recognition, records, sessions, snapshots
 from attendance.services.errors import (
     BadPhoto,
     DiskFull,
@@ -158,7 +158,7 @@ def test_long_queue_refuses_new_photos_until_some_are_done(
     first = snapshots.add_snapshot(session=class_session, data=class_photo("ada"), by=teacher).snapshot
     with pytest.raises(QueueTooLong) as refusal:
         snapshots.add_snapshot(session=class_session, data=class_photo("ben"), by=teacher)
-    assert refusal.value.retry_after == 60
+    assert refusal.value.retry_after == pace.SHORTEST_SECONDS
     assert len(stored_files(private_files)) == 1
     assert not snapshots.add_snapshot(session=class_session, data=class_photo("ada"), by=teacher).created
     Snapshot.objects.filter(pk=first.pk).update(state=WorkState.DONE)
