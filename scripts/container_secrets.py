@@ -7,6 +7,7 @@ users of the machine out; the files themselves must be readable by the container
 from __future__ import annotations
 
 import base64
+import json
 import secrets
 from pathlib import Path
 
@@ -16,19 +17,32 @@ FOLDER = Path(__file__).resolve().parent.parent / "secrets"
 def make(folder: Path) -> list[str]:
     """Write what is missing; give the names of what was written."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    password_file = folder / "database_password"
-    password = password_file.read_text() if password_file.exists() else secrets.token_urlsafe(24)
+    password = _kept(folder / "database_password") or secrets.token_urlsafe(24)
     values = {
         "secret_key": secrets.token_urlsafe(50),
         "master_key": base64.b64encode(secrets.token_bytes(32)).decode(),
+        "metrics_token": secrets.token_urlsafe(30),
         "database_password": password,
         "database_url": f"postgres://rollcall:{password}@postgres:5432/rollcall",
     }
+    for name in ("s3_access_key_id", "s3_secret_access_key"):
+        values[name] = _kept(folder / name) or secrets.token_urlsafe(30)
+    values["s3_identities"] = _identities(values["s3_access_key_id"], values["s3_secret_access_key"])
     missing = [name for name in values if not (folder / name).exists()]
     for name in missing:
         (folder / name).write_text(values[name])
         (folder / name).chmod(0o644)
     return missing
+
+
+def _kept(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
+
+
+def _identities(key_id: str, secret: str) -> str:
+    """Say to the store of photos who may do what: the site everything, anybody else nothing."""
+    credentials = [{"accessKey": key_id, "secretKey": secret}]
+    return json.dumps({"identities": [{"name": "rollcall", "credentials": credentials, "actions": ["Admin"]}]})
 
 
 if __name__ == "__main__":

@@ -25,9 +25,10 @@ OPTIONS: Final = [
 
 
 def main(arguments: list[str]) -> int:
-    """Lock what the site needs, then what the tests need on top of the very same versions."""
+    """Lock what the site needs; then what a GPU, and what the tests need on top of the very same versions."""
     uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or "uv"
-    for extra in (["run.in", "-o", "run.lock"], ["-c", "run.lock", "dev.in", "-o", "dev.lock"]):
+    above = [["-c", "run.lock", f"{name}.in", "-o", f"{name}.lock"] for name in ("gpu", "dev")]
+    for extra in (["run.in", "-o", "run.lock"], *above):
         done = subprocess.run([uv, "pip", "compile", *OPTIONS, *arguments, *extra], cwd=FOLDER, check=False)
         if done.returncode:
             print("Not locked; the old lock is unchanged.", file=sys.stderr)

@@ -18,7 +18,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 BUILD: Final = ROOT / "build"
 NO_TESTS: Final = 5  # pytest's exit code when a marker selects nothing
 CHROMIUM_NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
-SLOW: Final = ("real_faces", "postgres", "faults", "browser")
+SLOW: Final = ("real_faces", "postgres", "faults", "stack", "browser")
 GROUPS: Final = {
     "fast": [" and ".join(f"not {name}" for name in SLOW), "-n", str(min(os.cpu_count() or 1, 8))],
     "slow": [" or ".join(SLOW)],

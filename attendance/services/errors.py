@@ -84,6 +84,34 @@ class UploadLimit(TryLater):
     status = 429
 
 
+class TooMuchUnfinished(TryLater):
+    """This person has begun to send more than may lie about unfinished."""
+
+    code = "too-much-unfinished"
+    status = 429
+
+
+class OffsetMismatch(ServiceError):
+    """A part of an upload does not begin where the last one ended."""
+
+    code = "offset-mismatch"
+    status = 409
+
+
+class ChecksumMismatch(ServiceError):
+    """Bytes that arrived are not those that were announced; 460 is the status that tus gives to it."""
+
+    code = "checksum-mismatch"
+    status = 460
+
+
+class UploadGone(ServiceError):
+    """An upload whose time is over, or that lost a part: it has to begin again."""
+
+    code = "upload-gone"
+    status = 410
+
+
 class UnusableFace(ServiceError):
     """A selfie whose face cannot be used.
 
@@ -220,6 +248,12 @@ class EngineNotReady(ServiceError):
 
     code = "engine-not-ready"
     status = 503
+
+
+class StoreAway(TryLater, EngineNotReady):
+    """The store of photos does not answer: nothing was stored, and a worker leaves its work queued."""
+
+    code = "store-away"
 
 
 class UnknownFaceModel(EngineNotReady):

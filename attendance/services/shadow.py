@@ -26,7 +26,7 @@ from attendance.models import (
 )
 from attendance.services import engine, face_model, files, queue, recognition
 from attendance.services.deciding import Probe, Rules, Verdict, decide
-from attendance.services.errors import ServiceError
+from attendance.services.errors import EngineNotReady, ServiceError
 from attendance.services.gallery.templates import alike_in, look_alikes, roster_gallery, searchable
 
 _log = logging.getLogger(__name__)
@@ -68,6 +68,8 @@ def look_at(claim: queue.Claim, change: FaceModelChange, snapshot: Snapshot, pip
     """
     try:
         found = engine.find_faces(pipeline, files.read(snapshot.image.name))
+    except EngineNotReady:
+        raise  # the store of photos is away: this photo is looked at when it is back
     except (ServiceError, FileNotFoundError) as error:
         _log.warning("snapshot %d cannot be compared: %s", snapshot.pk, type(error).__name__)
         found = None
