@@ -5,7 +5,17 @@ import datetime as dt
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from attendance.models import ClassSession, Course, DetectedFace, Enrolment, Selfie, Snapshot, Student, User
+from attendance.models import (
+    ClassSession,
+    Course,
+    DetectedFace,
+    Enrolment,
+    PartialUpload,
+    Selfie,
+    Snapshot,
+    Student,
+    User,
+)
 
 
 def visible_courses(user: User) -> QuerySet[Course]:
@@ -25,6 +35,11 @@ def visible_sessions(user: User) -> QuerySet[ClassSession]:
 def visible_snapshots(user: User) -> QuerySet[Snapshot]:
     """Photos of the visible sessions."""
     return Snapshot.objects.filter(session__course__in=visible_courses(user))
+
+
+def visible_uploads(user: User) -> QuerySet[PartialUpload]:
+    """Photos that this person has begun to send to the visible sessions; an admin sees nobody else's half photos."""
+    return PartialUpload.objects.filter(user=user, session__course__in=visible_courses(user))
 
 
 def visible_faces(user: User) -> QuerySet[DetectedFace]:

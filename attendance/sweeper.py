@@ -7,7 +7,7 @@ from typing import Final
 from django.db import DatabaseError, connections
 
 from attendance import tasks
-from attendance.services import files, heartbeats, privacy, queue, release, renewal
+from attendance.services import files, heartbeats, partial_uploads, privacy, queue, release, renewal
 
 _log = logging.getLogger(__name__)
 A_DAY_SECONDS: Final = 24 * 3600
@@ -17,8 +17,8 @@ def sweep(*, thorough: bool = True) -> int:
     """Fail what killed its workers, call for what is overdue or was seen by a former model, leave a sign of life.
 
     Args:
-        thorough: also remove files without a row, which takes a look at every file, and once a day forget what has
-            been kept long enough.
+        thorough: also remove files without a row, which takes a look at every file, and uploads that never came to
+            their end; and once a day forget what has been kept long enough.
 
     Returns:
         how many rows a worker was called for.
@@ -39,6 +39,7 @@ def sweep(*, thorough: bool = True) -> int:
         _log.info("called workers for %d overdue rows", called)
     if thorough:
         files.collect_orphans()
+        partial_uploads.forget_expired()
         _forget_once_a_day()
     return called
 

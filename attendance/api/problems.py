@@ -21,6 +21,8 @@ from attendance.services.errors import RecordChanged, ServiceError
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
+_CHECKSUM_MISMATCH: Final = (460, "Checksum Mismatch")
+"""A status of the tus protocol, which HTTP itself has no name for."""
 
 
 class BodyTooLarge(exceptions.APIException):
@@ -83,7 +85,7 @@ def _problem(status: int, code: str, detail: str, *, headers: dict[str, str] | N
     return Response(
         {
             "type": "about:blank",
-            "title": HTTPStatus(status).phrase,
+            "title": _CHECKSUM_MISMATCH[1] if status == _CHECKSUM_MISMATCH[0] else HTTPStatus(status).phrase,
             "status": int(status),
             "code": code.replace("_", "-"),
             "detail": detail,

@@ -2,7 +2,19 @@
 
 from django.urls import URLPattern, URLResolver, path, re_path
 
-from attendance.api.views import courses, docs, faces, photos, records, reports, sessions, strangers, students, tokens
+from attendance.api.views import (
+    courses,
+    docs,
+    faces,
+    photos,
+    records,
+    reports,
+    sessions,
+    strangers,
+    students,
+    tokens,
+    uploads,
+)
 
 app_name = "api"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -27,6 +39,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sessions/<int:pk>/reopen/", sessions.ReopenView.as_view(), name="reopen"),
     path("sessions/<int:pk>/rest-present/", sessions.RestPresentView.as_view(), name="rest_present"),
     path("sessions/<int:pk>/photos/", photos.PhotosView.as_view(), name="photos"),
+    path("sessions/<int:pk>/uploads/", uploads.UploadsView.as_view(), name="uploads"),
+    path("uploads/<uuid:public_id>/", uploads.UploadView.as_view(), name="upload"),
     path("sessions/<int:pk>/records/", records.RecordsView.as_view(), name="records"),
     path("sessions/<int:pk>/records/<int:student_pk>/", records.RecordView.as_view(), name="record"),
     path("sessions/<int:pk>/records/<int:student_pk>/history/", records.HistoryView.as_view(), name="history"),

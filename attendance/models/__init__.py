@@ -15,6 +15,7 @@ from attendance.models.people import Role, Student, User
 from attendance.models.queue import UNFINISHED, Heartbeat, QueuedWork, WorkState
 from attendance.models.records import AttendanceRecord, Source, Status
 from attendance.models.sessions import ClassSession, DetectedFace, Snapshot, UploadKey
+from attendance.models.uploads import PartialUpload, UploadPart
 
 __all__ = [
     "UNFINISHED",
@@ -31,6 +32,7 @@ __all__ = [
     "FaceTemplate",
     "Heartbeat",
     "MarkDifference",
+    "PartialUpload",
     "PolicyText",
     "QueuedWork",
     "Role",
@@ -43,6 +45,7 @@ __all__ = [
     "Student",
     "Term",
     "UploadKey",
+    "UploadPart",
     "User",
     "WorkState",
 ]

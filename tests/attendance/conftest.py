@@ -5,8 +5,18 @@ from typing import Any
 
 import pytest
 
-from attendance.models import ClassSession, Course, DetectedFace, PolicyText, Selfie, Snapshot, Student, User
-from attendance.services import gallery, recognition, snapshots
+from attendance.models import (
+    ClassSession,
+    Course,
+    DetectedFace,
+    PartialUpload,
+    PolicyText,
+    Selfie,
+    Snapshot,
+    Student,
+    User,
+)
+from attendance.services import gallery, partial_uploads, recognition, snapshots
 from tests.fakes import class_photo, selfie_of
 
 
@@ -39,6 +49,7 @@ class World:
     face: DetectedFace
     student: Student
     selfie: Selfie
+    upload: PartialUpload
 
     def fill(self, path: str) -> str:
         """Put this world's ids into a path of the schema."""
@@ -50,11 +61,15 @@ class World:
             "students": self.student.pk,
             "selfies": self.selfie.pk,
         }
-        filled = path.replace("{id}", str(ids.get(noun, ""))).replace("{public_id}", str(self.photo.public_id))
+        public_id = self.upload.public_id if noun == "uploads" else self.photo.public_id
+        filled = path.replace("{id}", str(ids.get(noun, ""))).replace("{public_id}", str(public_id))
         return filled.replace("{student_pk}", str(self.student.pk))
 
 
 @pytest.fixture
-def world(course: Course, class_session: ClassSession, photo: Snapshot, student: Student, enrolled: Selfie) -> World:
+def world(
+    course: Course, class_session: ClassSession, photo: Snapshot, student: Student, enrolled: Selfie, teacher: User
+) -> World:
     face = DetectedFace.objects.filter(snapshot=photo, student=student).get()
-    return World(course, class_session, photo, face, student, enrolled)
+    upload = partial_uploads.begin(session=class_session, by=teacher, length=1000)
+    return World(course, class_session, photo, face, student, enrolled, upload)
