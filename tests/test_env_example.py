@@ -25,7 +25,7 @@ def test_every_setting_says_what_it_means_and_its_default() -> None:
 
 def test_nothing_is_read_from_the_environment_behind_the_settings_back() -> None:
     sources = "\n".join(path.read_text() for path in settings_table.SOURCES)
-    assert set(re.findall(r'env\.\w+\("([A-Z_]+)"', sources)) == NAMES
+    assert set(re.findall(r'env\.\w+\("([A-Z0-9_]+)"', sources)) == NAMES
     assert {"SECRET_KEY", "MASTER_KEY", "DATABASE_URL", "REDIS_URL", "PORT"} <= NAMES
 
 
