@@ -29,6 +29,7 @@ from attendance.services.engine.pipelines import (
     pair_scores,
     pipeline,
 )
+from attendance.services.engine.weights import WeightsState, cards_seen, weights_here
 from faces.confidence import Confidence, confidence
 from faces.types import Box, Embedding, Face
 from faces.types import Engine as Pipeline
@@ -45,8 +46,10 @@ __all__ = [
     "Photo",
     "Pipeline",
     "Solution",
+    "WeightsState",
     "agrees_with_selfies",
     "calibrate",
+    "cards_seen",
     "confidence",
     "crop",
     "embed_selfie",
@@ -66,4 +69,5 @@ __all__ = [
     "similarities",
     "solve",
     "threshold_at",
+    "weights_here",
 ]
