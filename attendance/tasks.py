@@ -1,15 +1,20 @@
-"""Wake-ups for the workers. A task takes an id, makes one call, and is safe to run twice."""
+"""Wake-ups for the workers. A task takes an id, makes one call, and is safe to run twice.
+
+The id of a photo or selfie says for whom the call was made, not what is done: the worker does whatever is next, so the
+broker's order decides nothing.
+"""
 
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from celery import shared_task
 from django.db import transaction
 
 from attendance.models import FaceModelChange, QueuedWork, Selfie, Snapshot
-from attendance.services import enrolling, heartbeats, model_change, queue, recognition
+from attendance.services import heartbeats, model_change, queue, working
 from attendance.services.errors import EngineNotReady
 
 _log = logging.getLogger(__name__)
@@ -20,20 +25,20 @@ PAUSE_SECONDS: Final = 10.0
 
 @shared_task(name="attendance.recognise_snapshot")
 def recognise_snapshot(pk: int) -> None:
-    """Recognise the students in a class photo."""
-    _work(recognition.recognise, pk)
+    """Do what is next: a class photo was queued."""
+    _work(working.work_on_next)
 
 
 @shared_task(name="attendance.process_selfie")
 def process_selfie(pk: int) -> None:
-    """Embed a selfie, and find its student in the open sessions."""
-    _work(enrolling.enrol, pk)
+    """Do what is next: a selfie was queued."""
+    _work(working.work_on_next)
 
 
 @shared_task(name="attendance.change_face_model")
 def change_face_model(pk: int) -> None:
     """Re-embed a slice of all selfies for another face model, and call for the next one."""
-    if _work(model_change.change_model, pk):
+    if _work(partial(model_change.change_model, pk)):
         wake(FaceModelChange.objects.get(pk=pk))
 
 
@@ -67,7 +72,8 @@ class _Broker:
         if time.monotonic() < self._away_until:
             return False
         try:
-            _TASKS[type(work)].apply_async((work.pk,), retry=False)
+            # None: the time limits are the worker's own, as its leases are, and not those of whoever calls for it.
+            _TASKS[type(work)].apply_async((work.pk,), retry=False, time_limit=None, soft_time_limit=None)
         # Whatever a broker and its client can raise: the row is safe, and the answer to the person must not fail.
         except Exception as error:
             self._away_until = time.monotonic() + PAUSE_SECONDS
@@ -89,10 +95,10 @@ def forget_broker_outage() -> None:
     _broker.forget()
 
 
-def _work(do: Callable[[int], T], pk: int) -> T | None:
+def _work(do: Callable[[], T]) -> T | None:
     """Run a service; a machine that cannot recognise leaves the row queued and says so where the health page looks."""
     try:
-        result = do(pk)
+        result = do()
     except EngineNotReady as error:
         _log.error("cannot work: %s", error)
         heartbeats.beat(heartbeats.WORKER, detail={"engine": str(error)})

@@ -12,7 +12,7 @@ from attendance.models.gallery import (
     Selfie,
 )
 from attendance.models.people import Role, Student, User
-from attendance.models.queue import UNFINISHED, Heartbeat, QueuedWork, WorkState
+from attendance.models.queue import UNFINISHED, Heartbeat, Priority, QueuedWork, WorkState
 from attendance.models.records import AttendanceRecord, Source, Status
 from attendance.models.sessions import ClassSession, DetectedFace, Snapshot, UploadKey
 from attendance.models.uploads import PartialUpload, UploadPart
@@ -34,6 +34,7 @@ __all__ = [
     "MarkDifference",
     "PartialUpload",
     "PolicyText",
+    "Priority",
     "QueuedWork",
     "Role",
     "SchoolSettings",

@@ -11,15 +11,19 @@ States and their arrows (the only ones)::
     QUEUED | PROCESSING --photo deleted, student erased--> CANCELLED
 
 A claim is one conditional UPDATE that sets ``lease_until`` by the database's clock and raises ``fencing_token``; a
-result is written only where the row still holds the token of the claim. ``woken_at`` says when a worker was last called
-for the row: the sweeper calls again only when that call seems lost.
+result is written only where the row still holds the token of the claim. Every time here is the database's: a web
+machine whose clock is ahead queues nothing into the future.
+
+A call to a worker says only that there is one more piece of work; which one is next, ``services.turns`` decides by
+``priority`` and ``lane``. ``woken_at`` says when a worker was last called for the row: the sweeper calls again only
+when that call seems lost. A row that goes back to QUEUED forgets its call, which may have been used up by another row.
 """
 
 from typing import ClassVar, Final
 
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 
@@ -37,15 +41,32 @@ UNFINISHED: Final = (WorkState.QUEUED, WorkState.PROCESSING)
 """States in which a worker still has to do the work."""
 
 
+class Priority(models.IntegerChoices):
+    """Who waits for it; the lower goes first."""
+
+    URGENT = 0, _("somebody waits")
+    BULK = 1, _("in the background")
+
+
 class QueuedWork(models.Model):
-    """Work that a worker claims, does and writes back (see the arrows above)."""
+    """Work that a worker claims, does and writes back (see the arrows above).
+
+    ``lane`` is what takes turns with others of its kind: a photo's course, or who brought a selfie. ``claimed_at`` is
+    when the row was last taken. New columns have a default in the database: an older release that still runs during an
+    upgrade writes rows without naming them.
+    """
 
     state = models.CharField(max_length=10, choices=WorkState, default=WorkState.QUEUED, editable=False)
     attempts = models.PositiveSmallIntegerField(default=0, editable=False)
     fencing_token = models.PositiveBigIntegerField(default=0, editable=False)
     lease_until = models.DateTimeField(null=True, editable=False)
-    not_before = models.DateTimeField(default=timezone.now, editable=False)
-    queued_at = models.DateTimeField(default=timezone.now, editable=False)
+    not_before = models.DateTimeField(db_default=Now(), editable=False)
+    queued_at = models.DateTimeField(db_default=Now(), editable=False)
+    priority = models.PositiveSmallIntegerField(
+        choices=Priority, default=Priority.URGENT, db_default=Priority.URGENT, editable=False
+    )
+    lane = models.BigIntegerField(default=0, db_default=0, editable=False)
+    claimed_at = models.DateTimeField(null=True, editable=False)
     woken_at = models.DateTimeField(null=True, editable=False)
     finished_at = models.DateTimeField(null=True, editable=False)
     failure_code = models.CharField(max_length=32, blank=True, editable=False)
@@ -65,7 +86,9 @@ class QueuedWork(models.Model):
             ),
         ]
         indexes: ClassVar[list[models.Index]] = [
-            models.Index(fields=["state", "not_before"], name="%(class)s_queue"),
+            # The oldest of each lane, and when each had its last turn, are read from these alone.
+            models.Index(fields=["state", "priority", "lane", "queued_at", "not_before"], name="%(class)s_turns"),
+            models.Index(fields=["claimed_at", "lane"], name="%(class)s_claims"),
         ]
 
     @property

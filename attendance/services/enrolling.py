@@ -8,18 +8,32 @@ from django.db import transaction
 from django.db.models import F
 
 from attendance.models import ClassSession, Enrolment, Selfie, User
-from attendance.services import gallery
+from attendance.services import gallery, queue
 from attendance.services.marks import lock_session
 from attendance.services.solving import solve_again
 
 
 def enrol(pk: int) -> None:
-    """Embed a queued selfie, and look for its student in the open sessions. Safe to run twice.
+    """Embed this queued selfie now, and look for its student in the open sessions. Safe to run twice.
 
     Raises:
         EngineNotReady: this machine cannot embed now; the selfie stays queued and no attempt counts.
     """
     gallery.process_selfie(pk)
+    _find_accepted(pk)
+
+
+def enrol_claimed(claim: queue.Claim) -> None:
+    """Embed a selfie that this worker has taken, and look for its student in the open sessions.
+
+    Raises:
+        EngineNotReady: this machine cannot embed now; the selfie is queued again and no attempt counts.
+    """
+    gallery.embed_claimed(claim)
+    _find_accepted(claim.pk)
+
+
+def _find_accepted(pk: int) -> None:
     accepted = Selfie.objects.filter(pk=pk, verdict=Selfie.Verdict.ACCEPTED).first()
     if accepted is not None:
         _look_again(student_pk=accepted.student_id)

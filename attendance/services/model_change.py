@@ -22,15 +22,15 @@ from attendance.models import (
     DetectedFace,
     FaceModelChange,
     FaceTemplate,
+    Priority,
     SchoolSettings,
     Selfie,
-    Snapshot,
     Student,
     User,
 )
 from attendance.services import engine, queue, renewal, shadow
 from attendance.services.audit import record_event
-from attendance.services.errors import InvalidValue, ServiceError, UnknownFaceModel, WrongState
+from attendance.services.errors import EngineNotReady, InvalidValue, ServiceError, UnknownFaceModel, WrongState
 from attendance.services.gallery.selfies import unseal
 from attendance.services.gallery.templates import store_template
 from attendance.services.school import school_settings
@@ -65,7 +65,9 @@ def set_face_model(*, name: str, by: User | None, when_done: bool = True) -> Fac
         replaced = list(running.values_list("pk", flat=True))
         queue.cancel(running)
         shadow.forget(replaced)
-        change = FaceModelChange.objects.create(face_model=name, started_by=by, when_done=when_done)
+        change = FaceModelChange.objects.create(
+            face_model=name, started_by=by, when_done=when_done, priority=Priority.BULK
+        )
         record_event(
             actor=by,
             action="face_model.change",
@@ -138,7 +140,7 @@ def _slice(claim: queue.Claim, change: FaceModelChange, pipeline: engine.Pipelin
     for step in _steps(change, pipeline):
         if not step(claim):
             return False  # somebody else's by now
-        if time.monotonic() >= until or queue.is_waiting(Snapshot):
+        if time.monotonic() >= until or queue.somebody_waits():
             return _go_on_later(claim)
     if not queue.note_progress(claim, ready_at=Coalesce("ready_at", Now())):
         return False
@@ -173,6 +175,8 @@ def _embed_again(claim: queue.Claim, change: FaceModelChange, selfie: Selfie, pi
     """
     try:
         face = engine.embed_selfie(pipeline, unseal(selfie))
+    except EngineNotReady:
+        raise  # the store of selfies is away: this one is not skipped for that
     except (ServiceError, FileNotFoundError) as error:
         _log.warning("selfie %d cannot be embedded anew: %s", selfie.pk, type(error).__name__)
         face = None

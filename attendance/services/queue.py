@@ -17,13 +17,13 @@ from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from attendance.models import UNFINISHED, FaceModelChange, QueuedWork, Selfie, Snapshot, WorkState
-from attendance.services import release
+from attendance.models import UNFINISHED, FaceModelChange, Priority, QueuedWork, WorkState
+from attendance.services import release, turns
 from attendance.services.errors import EngineNotReady, ServiceError, UnusableFace
 from attendance.services.sealing import KeyNotAtHand
 
 _log = logging.getLogger(__name__)
-KINDS: Final[tuple[type[QueuedWork], ...]] = (Snapshot, Selfie, FaceModelChange)
+KINDS: Final[tuple[type[QueuedWork], ...]] = (*turns.TAKING_TURNS, FaceModelChange)
 """Most urgent first: a teacher waits in class for the first."""
 ONE_ROUND: Final = 200
 """How many rows of a kind one round of the sweeper calls for, so that a broker that was wiped is not flooded."""
@@ -59,7 +59,7 @@ def from_now(seconds: float) -> "ExpressionWrapper[CombinedExpression]":
 
 
 def claim(model: type[QueuedWork], pk: int) -> Claim | None:
-    """Take one piece of work: queued and due, or left behind by a worker whose lease is over.
+    """Take this piece of work: queued and due, or left behind by a worker whose lease is over.
 
     Returns:
         the claim, or None when there is nothing to take: it is done, gone, or somebody else's.
@@ -68,12 +68,11 @@ def claim(model: type[QueuedWork], pk: int) -> Claim | None:
         EngineNotReady: a newer release has migrated the database.
     """
     release.require_current()
-    due = Q(state=WorkState.QUEUED, not_before__lte=Now())
-    left_behind = Q(state=WorkState.PROCESSING, lease_until__lt=Now(), attempts__lt=settings.MAX_ATTEMPTS)
     with transaction.atomic():
-        taken = model._default_manager.filter(due | left_behind, pk=pk).update(
+        taken = model._default_manager.filter(turns.due() | turns.left_behind(), pk=pk).update(
             state=WorkState.PROCESSING,
             lease_until=from_now(settings.LEASE_SECONDS),
+            claimed_at=Now(),
             attempts=F("attempts") + 1,
             fencing_token=F("fencing_token") + 1,
         )
@@ -81,6 +80,23 @@ def claim(model: type[QueuedWork], pk: int) -> Claim | None:
             return None
         row = model._default_manager.get(pk=pk)
     return Claim(model=model, pk=pk, token=row.fencing_token, attempt=row.attempts)
+
+
+def claim_next() -> Claim | None:
+    """Take the photo or selfie whose turn it is.
+
+    Where another worker is quicker, the choice is made anew: None means that nothing was due, so as many calls as
+    there are rows are enough for all of them, in whatever order the broker delivers.
+
+    Raises:
+        EngineNotReady: a newer release has migrated the database.
+    """
+    while (head := turns.next_head()) is not None:
+        pk = turns.oldest_of(head)
+        taken = None if pk is None else claim(head.model, pk)
+        if taken is not None:
+            return taken
+    return None
 
 
 def complete(claim: Claim, **results: Any) -> bool:
@@ -101,17 +117,29 @@ def note_progress(claim: Claim, **fields: Any) -> bool:
 
     Returns:
         whether the row is still this claim's.
+
+    Raises:
+        EngineNotReady: a newer release has migrated the database meanwhile.
     """
+    release.require_current()
     return bool(claim.row().update(lease_until=from_now(settings.LEASE_SECONDS), **fields))
 
 
 def fail(claim: Claim, *, code: str, reason: str) -> bool:
-    """Give the work up for a reason that another try would not change."""
+    """Give the work up for a reason that another try would not change.
+
+    Raises:
+        EngineNotReady: a newer release has migrated the database meanwhile, and may well succeed.
+    """
+    release.require_current()
     return bool(_leave(claim, WorkState.FAILED, finished_at=Now(), failure_code=code[:32], failure_reason=reason[:300]))
 
 
 def put_back(claim: Claim, *, seconds: float, count_attempt: bool = True) -> bool:
-    """Queue the work again, to be tried after so many seconds."""
+    """Queue the work again, to be tried after so many seconds.
+
+    An outdated release may: it takes nothing but its claim back, and the newer one need not wait for the lease.
+    """
     attempts = F("attempts") if count_attempt else F("attempts") - 1
     return bool(_leave(claim, WorkState.QUEUED, not_before=from_now(seconds), attempts=attempts, woken_at=None))
 
@@ -125,10 +153,19 @@ def backoff_seconds(attempt: int) -> int:
 def attempt(claim: Claim) -> Iterator[None]:
     """Do the work inside: a refusal fails it with its sentence, anything unexpected is tried again a few times."""
     try:
-        yield
+        with _ended(claim):
+            yield
     except (EngineNotReady, KeyNotAtHand) as error:
         put_back(claim, seconds=settings.SWEEP_SECONDS, count_attempt=False)
         raise EngineNotReady(str(error)) from error
+
+
+@contextmanager
+def _ended(claim: Claim) -> Iterator[None]:
+    try:
+        yield
+    except (EngineNotReady, KeyNotAtHand):
+        raise
     except ServiceError as refusal:
         code = refusal.reason_code if isinstance(refusal, UnusableFace) else refusal.code
         fail(claim, code=code, reason=refusal.message)
@@ -142,7 +179,7 @@ def attempt(claim: Claim) -> Iterator[None]:
 
 
 def requeue(work: QueuedWork) -> bool:
-    """Let failed work be tried again from the start, as a person asked.
+    """Let failed work be tried again from the start, as a person asked, who waits for it.
 
     Returns:
         whether it was failed; anything else stays as it is.
@@ -151,6 +188,7 @@ def requeue(work: QueuedWork) -> bool:
     return bool(
         failed.update(
             state=WorkState.QUEUED,
+            priority=Priority.URGENT,
             attempts=0,
             not_before=Now(),
             queued_at=Now(),
@@ -162,16 +200,23 @@ def requeue(work: QueuedWork) -> bool:
     )
 
 
-def again(rows: QuerySet[Any]) -> int:
+def again(rows: QuerySet[Any], *, priority: Priority) -> int:
     """Queue work that is done once more, as when another face model has to look at it."""
     return rows.filter(state=WorkState.DONE).update(
-        state=WorkState.QUEUED, attempts=0, not_before=Now(), queued_at=Now(), woken_at=None, finished_at=None
+        state=WorkState.QUEUED,
+        priority=priority,
+        attempts=0,
+        not_before=Now(),
+        queued_at=Now(),
+        woken_at=None,
+        finished_at=None,
     )
 
 
-def is_waiting(model: type[QueuedWork]) -> bool:
-    """Whether work of this kind is due and nobody is at it."""
-    return model._default_manager.filter(state=WorkState.QUEUED, not_before__lte=Now()).exists()
+def somebody_waits() -> bool:
+    """Whether something urgent is due and nobody is at it: work in the background then steps aside."""
+    urgent = turns.due() & Q(priority=Priority.URGENT)
+    return any(model._default_manager.filter(urgent).exists() for model in turns.TAKING_TURNS)
 
 
 def cancel(rows: QuerySet[Any]) -> int:
@@ -215,7 +260,7 @@ def give_up_lost() -> int:
 def overdue() -> Iterator[QueuedWork]:
     """Give the rows that a worker should be called for once more, each to only one of several sweepers."""
     for model in KINDS:
-        for work in model._default_manager.filter(_overdue()).order_by("queued_at", "pk")[:ONE_ROUND]:
+        for work in model._default_manager.filter(_overdue()).order_by("priority", "queued_at", "pk")[:ONE_ROUND]:
             if model._default_manager.filter(_overdue(), pk=work.pk).update(woken_at=Now()):
                 yield work
 
@@ -227,9 +272,7 @@ def resend_seconds() -> int:
 
 def _overdue() -> Q:
     not_called = Q(woken_at=None) | Q(woken_at__lt=from_now(-resend_seconds()))
-    due = Q(state=WorkState.QUEUED, not_before__lte=Now())
-    left_behind = Q(state=WorkState.PROCESSING, lease_until__lt=Now(), attempts__lt=settings.MAX_ATTEMPTS)
-    return not_called & (due | left_behind)
+    return not_called & (turns.due() | turns.left_behind())
 
 
 def _leave(claim: Claim, state: WorkState, **fields: Any) -> int:

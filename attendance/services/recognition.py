@@ -18,24 +18,33 @@ SAME_FACE_IOU = 0.5
 
 
 def recognise(pk: int) -> None:
-    """Recognise the students in a queued photo. Safe to run twice: the second run finds nothing to claim.
+    """Recognise the students in this queued photo now. Safe to run twice: the second run finds nothing to claim.
 
     Raises:
         EngineNotReady: this machine cannot recognise now; the photo stays queued and no attempt counts.
     """
-    pipeline = face_model.active_pipeline()
+    face_model.active_pipeline()
     claim = queue.claim(Snapshot, pk)
-    if claim is None:
-        return
+    if claim is not None:
+        recognise_claimed(claim)
+
+
+def recognise_claimed(claim: queue.Claim) -> None:
+    """Recognise the students in a photo that this worker has taken.
+
+    Raises:
+        EngineNotReady: this machine cannot recognise now; the photo is queued again and no attempt counts.
+    """
     with queue.attempt(claim):
-        snapshot = Snapshot.objects.select_related("session").filter(pk=pk).first()
+        pipeline = face_model.active_pipeline()
+        snapshot = Snapshot.objects.select_related("session").filter(pk=claim.pk).first()
         if snapshot is None:
             return  # deleted since
         started = time.monotonic()
         found = engine.find_and_measure(pipeline, _read(snapshot))
         milliseconds = round((time.monotonic() - started) * 1000)
         written = _write(claim, snapshot, found, pipeline, milliseconds)
-        _log.info("snapshot %d: %d faces in %d ms, written: %s", pk, len(found), milliseconds, written)
+        _log.info("snapshot %d: %d faces in %d ms, written: %s", claim.pk, len(found), milliseconds, written)
 
 
 def _read(snapshot: Snapshot) -> bytes:

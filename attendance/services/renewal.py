@@ -8,7 +8,7 @@ about a face stays with it, and a mark that stands is not taken back.
 import logging
 from typing import Final
 
-from attendance.models import ClassSession, FaceTemplate, Snapshot, WorkState
+from attendance.models import ClassSession, FaceTemplate, Priority, Snapshot, WorkState
 from attendance.services import queue
 from attendance.services.school import school_settings
 
@@ -29,7 +29,8 @@ def queue_stale_photos() -> int:
         return 0
     done = Snapshot.objects.filter(state=WorkState.DONE, session__state=ClassSession.State.OPEN)
     stale = done.exclude(image="").exclude(model_id__in=["", model_id]).order_by("-session__starts_at", "pk")
-    count = queue.again(Snapshot.objects.filter(pk__in=list(stale.values_list("pk", flat=True)[:room])))
+    next_few = Snapshot.objects.filter(pk__in=list(stale.values_list("pk", flat=True)[:room]))
+    count = queue.again(next_few, priority=Priority.BULK)
     if count:
         _log.info("queued %d photos of open sessions for the present face model", count)
     return count

@@ -146,6 +146,7 @@ def _store(session: ClassSession, photo: Photo, *, by: User, key: str | None) ->
         locked = lock_open_session(session)  # it may have been finalised while the photo was read
         snapshot = Snapshot.objects.create(
             session=locked,
+            lane=locked.course_id,
             image=name,
             sha256=photo.sha256,
             width=photo.width,

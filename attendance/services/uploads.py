@@ -2,7 +2,7 @@
 
 import datetime as dt
 import math
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 from django.db.models import DurationField, ExpressionWrapper, F, QuerySet
@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from attendance.models import UNFINISHED, QueuedWork, Selfie, Snapshot, User
+from attendance.models import UNFINISHED, Selfie, Snapshot, User
 from attendance.services import engine, files, pace
 from attendance.services.engine import Photo
 from attendance.services.errors import PhotoTooLarge, QueueTooLong, UploadLimit
@@ -72,7 +72,9 @@ def _require_short_queue() -> None:
 def _require_within_limit(by: User) -> None:
     """Count by the stored rows and the database's clock, so that every web process knows of every upload."""
     most = settings.UPLOADS_PER_HOUR
-    ages = sorted([*_ages(Snapshot, "uploaded_at", by)[:most], *_ages(Selfie, "created_at", by)[:most]])
+    photos = _ages(Snapshot.objects.filter(uploaded_by=by), "uploaded_at", most=most)
+    selfies = _ages(Selfie.objects.filter(uploaded_by=by), "created_at", most=most)
+    ages = sorted([*photos, *selfies])
     if len(ages) >= most:
         wait = _HOUR - ages[most - 1]
         raise UploadLimit(
@@ -81,8 +83,8 @@ def _require_within_limit(by: User) -> None:
         )
 
 
-def _ages(model: type[QueuedWork], at: str, by: User) -> "QuerySet[QueuedWork, dt.timedelta]":
-    """Give how long ago this person's uploads of the last hour came in, the latest first."""
+def _ages(uploads: "QuerySet[Any]", at: str, *, most: int) -> list[dt.timedelta]:
+    """Give how long ago the last uploads of the past hour came in, the latest first."""
     age = ExpressionWrapper(Now() - F(at), output_field=DurationField())
-    rows = model._default_manager.filter(uploaded_by=by, **{f"{at}__gt": Now() - _HOUR})
-    return rows.order_by(f"-{at}").annotate(age=age).values_list("age", flat=True)
+    latest = uploads.filter(**{f"{at}__gt": Now() - _HOUR}).order_by(f"-{at}")
+    return list(latest.annotate(age=age).values_list("age", flat=True)[:most])

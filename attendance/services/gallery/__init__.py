@@ -9,7 +9,7 @@ from attendance.services.gallery.consent import (
     standing_consent,
     withdraw_consent,
 )
-from attendance.services.gallery.embedding import process_selfie
+from attendance.services.gallery.embedding import embed_claimed, process_selfie
 from attendance.services.gallery.links import (
     choose_by_hand,
     find_enrolment_link,
@@ -33,6 +33,7 @@ __all__ = [
     "add_selfie",
     "choose_by_hand",
     "confirmed_templates",
+    "embed_claimed",
     "find_enrolment_link",
     "give_consent",
     "make_enrolment_link",

@@ -16,20 +16,29 @@ _log = logging.getLogger(__name__)
 
 
 def process_selfie(pk: int) -> None:
-    """Embed a queued selfie. Safe to run twice: the second run finds nothing to claim.
+    """Embed this queued selfie now. Safe to run twice: the second run finds nothing to claim.
 
     Raises:
         EngineNotReady: this machine cannot embed now; the selfie stays queued and no attempt counts.
     """
-    pipeline = face_model.active_pipeline()
+    face_model.active_pipeline()
     claim = queue.claim(Selfie, pk)
-    if claim is None:
-        return
+    if claim is not None:
+        embed_claimed(claim)
+
+
+def embed_claimed(claim: queue.Claim) -> None:
+    """Embed a selfie that this worker has taken.
+
+    Raises:
+        EngineNotReady: this machine cannot embed now; the selfie is queued again and no attempt counts.
+    """
     with queue.attempt(claim):
-        selfie = Selfie.objects.get(pk=pk)
+        pipeline = face_model.active_pipeline()
+        selfie = Selfie.objects.get(pk=claim.pk)
         face = engine.embed_selfie(pipeline, unseal(selfie))
         _write(claim, selfie, face, pipeline)
-    _reopen_link(pk)
+    _reopen_link(claim.pk)
 
 
 def _write(claim: queue.Claim, selfie: Selfie, face: engine.Face, pipeline: engine.Pipeline) -> None:

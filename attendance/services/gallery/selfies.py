@@ -53,7 +53,7 @@ def store_selfie(*, student: Student, photo: Photo, by: User | None, extra: bool
     Raises:
         ServiceError: as ``add_selfie``.
     """
-    selfie = Selfie(student=student, sha256=photo.sha256, uploaded_by=by, extra=extra)
+    selfie = Selfie(student=student, sha256=photo.sha256, uploaded_by=by, extra=extra, lane=_lane(student, by))
     with transaction.atomic():
         _require_allowed(student)
         _forget_replaced(student, photo.sha256)
@@ -157,6 +157,11 @@ def _require_allowed(student: Student) -> None:
     if fresh.by_hand_only:
         raise ByHandOnly(_("This student is marked by hand only."))
     require_consent(fresh)
+
+
+def _lane(student: Student, by: User | None) -> int:
+    """Students share one lane, whoever of the staff uploads for them has another: a class does not wait for a pile."""
+    return 0 if by is None or by.pk == student.user_id else by.pk
 
 
 def _refuse_twin(student: Student, sha256: str) -> None:

@@ -8,9 +8,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from attendance.models import Snapshot, WorkState
+from attendance.models import ClassSession, Snapshot, WorkState
 from attendance.services import queue
 from attendance.services.errors import BadPhoto, EngineNotReady
+from tests.attendance.services.builders import photo_of
 
 pytestmark = pytest.mark.django_db
 
@@ -156,6 +157,26 @@ def test_sweeper_finds_work_whose_worker_died(claimed: queue.Claim, snapshot: Sn
 def test_of_several_sweepers_one_calls(snapshot: Snapshot) -> None:
     called = in_threads(lambda: len(list(queue.overdue())), count=4)
     assert sorted(called) == [0, 0, 0, 1]  # type: ignore[type-var]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_several_sweepers_share_many_rows_and_send_none_twice(class_session: ClassSession) -> None:
+    rows = {photo_of(class_session, state=WorkState.QUEUED).pk for _ in range(20)}
+    rounds = in_threads(lambda: [work.pk for work in queue.overdue()], count=4)
+    sent = [pk for one in rounds for pk in one]  # type: ignore[attr-defined]
+    assert sorted(sent) == sorted(rows)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_several_sweepers_give_a_lost_row_up_once(class_session: ClassSession) -> None:
+    for _ in range(5):
+        photo_of(class_session, state=WorkState.QUEUED)
+    tokens = Snapshot.objects.order_by("pk").values_list("fencing_token", flat=True)
+    let_the_lease_run_out(attempts=3)
+    Snapshot.objects.update(state=WorkState.PROCESSING)
+    assert sum(in_threads(queue.give_up_lost, count=4)) == 5  # type: ignore[arg-type]
+    assert list(tokens) == [1] * 5
+    assert set(Snapshot.objects.values_list("state", "failure_code")) == {(WorkState.FAILED, queue.WORKER_LOST)}
 
 
 def test_work_that_kills_its_worker_three_times_is_given_up(claimed: queue.Claim, snapshot: Snapshot) -> None:
