@@ -6,6 +6,7 @@ Source: OWASP, CSV Injection; the characters that start a formula, and their ful
 import csv
 import datetime as dt
 import io
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from itertools import chain
@@ -18,17 +19,18 @@ from django.utils.translation import gettext as _
 from attendance.models import AttendanceRecord, ClassSession, Status, User
 from attendance.services.audit import record_event
 from attendance.services.register import register
-from attendance.services.reports import CourseReport, ReportRow
+from attendance.services.reports import CourseReport, ReportRow, RiskRow, school_at_risk
 
 BOM: Final = "\ufeff"
 _PIECE: Final = 16_384
 _STARTS_FORMULA: Final = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001  the full-width forms are meant
 
-_SCHOOL_FIELDS: Final = (
-    *("session__course__term__name", "session__course__name", "session__course__code"),
-    *("session__held_on", "session__starts_at", "student__school_id", "student_id", "student__name"),
-    *("status", "source", "session__state"),
+_SESSION_FIELDS: Final = ("pk", "course__term__name", "course__name", "course__code", "held_on", "starts_at", "state")
+_RECORD_FIELDS: Final = (
+    *("session_id", "student__school_id", "student_id", "student__name", "student__sort_key"),
+    *("status", "source"),
 )
+_SESSIONS_AT_ONCE: Final = 300
 
 Cell = str | int | Decimal
 
@@ -109,28 +111,90 @@ def school_csv(*, first_day: dt.date, last_day: dt.date, by: User) -> Iterator[s
     return _school_lines(first_day, last_day)
 
 
+def at_risk_csv(*, first_day: dt.date, last_day: dt.date, below: Decimal, in_a_row: int, by: User) -> Iterator[str]:
+    """Write whom to talk to in all courses, a student and course a line, in pieces.
+
+    Args:
+        first_day: from.
+        last_day: to, included.
+        below: limit in percent.
+        in_a_row: how many absences without a break; 0 switches this rule off.
+        by: an admin.
+    """
+    new = {"format": "csv", "first_day": first_day.isoformat(), "last_day": last_day.isoformat()}
+    _log_export("at-risk", None, by=by, new=new)
+    found = school_at_risk(first_day=first_day, last_day=last_day, below=below, in_a_row=in_a_row)
+    return _at_risk_lines(found)
+
+
+def _at_risk_lines(found: Iterable[tuple[CourseReport, list[RiskRow]]]) -> Iterator[str]:
+    yield BOM
+    header = [_("Term"), _("Course"), _("Course code"), _("School id"), _("Student"), _("Name")]
+    header += [_("Percent"), _("Counted"), _("Absent in a row"), _("Formula")]
+    lines = (
+        [
+            *(report.course.term.name, report.course.name, report.course.code),
+            *(risk.row.student.school_id, risk.row.student.pk, risk.row.student.name),
+            *(risk.row.percent, risk.row.counted, risk.in_a_row, report.formula),
+        ]
+        for report, risks in found
+        for risk in risks
+    )
+    yield from _csv_lines([header], lines)
+
+
 def _school_lines(first_day: dt.date, last_day: dt.date) -> Iterator[str]:
     yield BOM
     header = [_("Term"), _("Course"), _("Course code"), _("Day"), _("Starts"), _("School id"), _("Student"), _("Name")]
     header += [_("Mark"), _("Code"), _("Source"), _("Final")]
-    records = (
-        AttendanceRecord.objects.filter(session__held_on__range=(first_day, last_day))
-        .order_by("session__held_on", "session_id", "student__sort_key", "student_id")
-        .values_list(*_SCHOOL_FIELDS)  # plain values: three model instances a mark take far longer
-    )
     words = {status.value: [str(status.label), status.letter] for status in Status}  # translated once, not a line
     final = {ClassSession.State.OPEN.value: _("no"), ClassSession.State.FINAL.value: _("yes")}
     zone = timezone.get_current_timezone()
 
-    def line(record: tuple[Any, ...]) -> list[Cell | None]:
-        *course, held_on, starts_at, school_id, student_id, name, status, source, state = record
+    def line(session: tuple[Any, ...], record: tuple[Any, ...]) -> list[Cell | None]:
+        _pk, *course, held_on, starts_at, state = session
+        _session, school_id, student_id, name, _sort_key, status, source = record
         start = starts_at.astimezone(zone).strftime("%H:%M")
         return [
             *(*course, held_on.isoformat(), start, school_id, student_id, name),
             *(*words[status], source, final[state]),
         ]
 
-    yield from _csv_lines([header], map(line, records.iterator(chunk_size=2000)))
+    marks = _marks_of_school(first_day, last_day)
+    yield from _csv_lines([header], (line(session, record) for session, record in marks))
+
+
+def _marks_of_school(first_day: dt.date, last_day: dt.date) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...]]]:
+    """Give each mark with its session, some hundred sessions at a time.
+
+    One query for all would sort millions of rows before the first line leaves, and hold them in the database.
+    """
+    sessions = (
+        ClassSession.objects.filter(held_on__range=(first_day, last_day))
+        .order_by("held_on", "pk")
+        .values_list(*_SESSION_FIELDS)  # plain values: model instances take far longer
+    )
+    batch: list[tuple[Any, ...]] = []
+    while not batch or len(batch) == _SESSIONS_AT_ONCE:
+        following = sessions
+        if batch:
+            pk, held_on = batch[-1][0], batch[-1][4]
+            following = sessions.filter(held_on__gte=held_on).exclude(held_on=held_on, pk__lte=pk)
+        batch = list(following[:_SESSIONS_AT_ONCE])
+        if not batch:
+            return
+        records = AttendanceRecord.objects.filter(session__in=[session[0] for session in batch])
+        of_session: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+        for record in records.values_list(*_RECORD_FIELDS):
+            of_session[record[0]].append(record)
+        for session in batch:
+            for record in sorted(of_session[session[0]], key=_in_roster_order):
+                yield session, record
+
+
+def _in_roster_order(record: tuple[Any, ...]) -> tuple[str, int]:
+    _session, _school_id, student_id, _name, sort_key, *_rest = record
+    return sort_key.casefold(), student_id
 
 
 def _clock(at: dt.datetime) -> str:

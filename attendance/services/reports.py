@@ -5,12 +5,13 @@ Sessions outside a student's enrolment never count.
 """
 
 import datetime as dt
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
 from attendance.models import AttendanceRecord, ClassSession, Course, Enrolment, Status, Student
@@ -18,6 +19,11 @@ from attendance.services.errors import BadDate
 
 _TENTH: Final = Decimal("0.1")
 _ONE: Final = Decimal(1)
+_STATUSES: Final = {status.value: status for status in Status}
+
+
+Worth = Mapping[tuple[Status | None, bool], Decimal | None]
+"""What each mark gives under a course's formula, in a session that is final or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +108,6 @@ class RiskRow:
     in_a_row: int
 
 
-@dataclass(slots=True)
-class _Sum:
-    counts: dict[Status | None, int] = field(default_factory=lambda: defaultdict(int))
-    counted: int = 0
-    points: Decimal = Decimal(0)
-    marks: dict[int, Status | None] = field(default_factory=dict)
-
-
 def formula_sentence(course: Course) -> str:
     """Say how the course's percentage is counted; printed on each report."""
     excused = {
@@ -171,8 +169,9 @@ def course_report(course: Course, *, first_day: dt.date, last_day: dt.date) -> C
     for enrolment in enrolments:
         spans[enrolment.student].append(enrolment)
     marks = _marks(course, first_day, last_day)
+    worth = _worth(course)
     rows = [
-        _row(course, student, _sessions_within(sessions, spans[student]), marks.get(student.pk, {}))
+        _row(student, _sessions_within(sessions, spans[student]), marks.get(student.pk, {}), worth)
         for student in sorted(spans, key=lambda student: (student.sort_key.casefold(), student.pk))
     ]
     return CourseReport(
@@ -188,7 +187,8 @@ def course_report(course: Course, *, first_day: dt.date, last_day: dt.date) -> C
 def student_report(course: Course, *, student: Student, first_day: dt.date, last_day: dt.date) -> list[StudentSession]:
     """Open the rows behind a student's number, the last meeting first."""
     spans = list(Enrolment.objects.filter(course=course, student=student))
-    sessions = ClassSession.objects.filter(course=course, held_on__range=(first_day, last_day)).order_by("starts_at")
+    in_time = ClassSession.objects.filter(course=course, held_on__range=(first_day, last_day))
+    sessions = list(in_time.defer("wrapped_key").order_by("starts_at", "pk"))
     marks = _marks(course, first_day, last_day, student=student).get(student.pk, {})
     rows = []
     for session in _sessions_within(sessions, spans):
@@ -216,12 +216,29 @@ def at_risk(report: CourseReport, *, below: Decimal, in_a_row: int) -> list[Risk
     return found
 
 
+def school_at_risk(
+    *, first_day: dt.date, last_day: dt.date, below: Decimal, in_a_row: int
+) -> Iterator[tuple[CourseReport, list[RiskRow]]]:
+    """Go through the courses that met in these days and give those with somebody to talk to, one at a time.
+
+    One course is in memory at once, counted as on its own page, so that the school's list and the course's agree.
+    """
+    met = ClassSession.objects.filter(course=OuterRef("pk"), held_on__range=(first_day, last_day))
+    courses = Course.objects.filter(Exists(met)).select_related("term").order_by("term__starts_on", "name", "pk")
+    for course in list(courses):
+        report = course_report(course, first_day=first_day, last_day=last_day)
+        risks = at_risk(report, below=below, in_a_row=in_a_row)
+        if risks:
+            yield report, risks
+
+
 def _absences_in_a_row(report: CourseReport, row: ReportRow) -> int:
     absences = 0
     for session in reversed(report.sessions):
-        status = row.marks.get(session.pk)
-        points = points_of(report.course, status, final=session.is_final)
-        if session.pk not in row.marks or points is None:
+        if session.pk not in row.marks:
+            continue
+        status = row.marks[session.pk]
+        if points_of(report.course, status, final=session.is_final) is None:
             continue
         if status not in (Status.ABSENT, None):
             break
@@ -236,12 +253,19 @@ def _marks(
     if student is not None:
         records = records.filter(student=student)
     marks: dict[int, dict[int, Status]] = defaultdict(dict)
-    for student_id, session_id, status in records.values_list("student_id", "session_id", "status").iterator():
-        marks[student_id][session_id] = Status(status)
+    for student_id, session_id, status in records.values_list("student_id", "session_id", "status"):
+        marks[student_id][session_id] = _STATUSES[status]
     return marks
 
 
-def _sessions_within(sessions: Iterable[ClassSession], spans: list[Enrolment]) -> list[ClassSession]:
+def _sessions_within(sessions: Sequence[ClassSession], spans: list[Enrolment]) -> Sequence[ClassSession]:
+    """Give the sessions, in their order of time, that lie within an enrolment."""
+    if not sessions:
+        return sessions
+    days = [session.held_on for session in sessions]
+    first, last = min(days), max(days)
+    if any(span.starts_on <= first and (span.ends_on is None or last <= span.ends_on) for span in spans):
+        return sessions
     return [
         session
         for session in sessions
@@ -252,28 +276,36 @@ def _sessions_within(sessions: Iterable[ClassSession], spans: list[Enrolment]) -
     ]
 
 
-def _row(course: Course, student: Student, sessions: list[ClassSession], marks: Mapping[int, Status]) -> ReportRow:
-    total = _Sum()
-    for session in sessions:
-        status = marks.get(session.pk)
-        total.marks[session.pk] = status
-        if status is not None or session.is_final:
-            total.counts[status] += 1
-        points = points_of(course, status, final=session.is_final)
-        if points is not None:
-            total.counted += 1
-            total.points += points
+def _worth(course: Course) -> Worth:
+    """Ask the formula once for each mark, not once for each of thousands of sessions."""
+    return {
+        (status, final): points_of(course, status, final=final) for status in (*Status, None) for final in (True, False)
+    }
+
+
+def _row(student: Student, sessions: Sequence[ClassSession], marks: Mapping[int, Status], worth: Worth) -> ReportRow:
+    within = {session.pk: marks.get(session.pk) for session in sessions}
+    kinds = Counter((within[session.pk], session.is_final) for session in sessions)
+    counts: Counter[Status | None] = Counter()
+    counted, points = 0, Decimal(0)
+    for (status, final), number in kinds.items():
+        if status is not None or final:
+            counts[status] += number
+        each = worth[status, final]
+        if each is not None:
+            counted += number
+            points += each * number
     return ReportRow(
         student=student,
-        present=total.counts[Status.PRESENT],
-        absent=total.counts[Status.ABSENT],
-        late=total.counts[Status.LATE],
-        excused=total.counts[Status.EXCUSED],
-        unmarked=total.counts[None],
-        counted=total.counted,
-        points=total.points,
-        percent=_percent(total.points, total.counted),
-        marks=total.marks,
+        present=counts[Status.PRESENT],
+        absent=counts[Status.ABSENT],
+        late=counts[Status.LATE],
+        excused=counts[Status.EXCUSED],
+        unmarked=counts[None],
+        counted=counted,
+        points=points,
+        percent=_percent(points, counted),
+        marks=within,
     )
 
 

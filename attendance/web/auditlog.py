@@ -1,13 +1,39 @@
 """The audit log as a page shows it: filtered, with names instead of ids."""
 
+import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
+from django.core.paginator import Paginator
 from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
 from attendance.models import AuditEvent, Student, User
 from attendance.web.forms import AuditForm
+
+EVENTS_A_PAGE: Final = 50
+MOST_EVENTS: Final = 10_000
+
+
+class EventPages(Paginator):  # type: ignore[type-arg]  # generic in the stubs only
+    """Pages of the latest events; counting millions of them would take longer than everything else on the page."""
+
+    @cached_property
+    def count(self) -> int:
+        """How many there are, or ``MOST_EVENTS`` if there are more."""
+        return self.events.order_by()[:MOST_EVENTS].count()
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether older events can only be seen by choosing days."""
+        return self.count == MOST_EVENTS
+
+    def __init__(self, events: QuerySet[AuditEvent]) -> None:
+        super().__init__(events, EVENTS_A_PAGE)
+        self.events = events
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +58,15 @@ def filtered_events(form: AuditForm) -> QuerySet[AuditEvent]:
     if wanted["actor"]:
         events = events.filter(actor_id=wanted["actor"].pk)
     if wanted["first_day"]:
-        events = events.filter(at__date__gte=wanted["first_day"])
+        events = events.filter(at__gte=_begin_of(wanted["first_day"]))
     if wanted["last_day"]:
-        events = events.filter(at__date__lte=wanted["last_day"])
+        events = events.filter(at__lt=_begin_of(wanted["last_day"] + dt.timedelta(days=1)))
     return events
+
+
+def _begin_of(day: dt.date) -> dt.datetime:
+    """Give the school's midnight: an index is sought by a time, never by the day of a time."""
+    return timezone.make_aware(dt.datetime.combine(day, dt.time.min))
 
 
 def named_events(events: Iterable[AuditEvent]) -> list[NamedEvent]:

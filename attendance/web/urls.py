@@ -100,6 +100,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("school/privacy/", school.privacy, name="school-privacy"),
     path("school/report/", school.report, name="school-report"),
     path("school/report.csv", school.report_download, name="school-report-csv"),
+    path("school/at-risk.csv", school.at_risk_download, name="school-at-risk-csv"),
     path("school/audit/", school.audit, name="school-audit"),
     path("school/queue/", school.queue, name="school-queue"),
     path("school/model/", face_model.page, name="school-model"),

@@ -1,9 +1,8 @@
 """The school, for admins: privacy, report, audit log, health of the queue."""
 
-from typing import Final
+from collections.abc import Iterator
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.db.models import Count
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
@@ -12,17 +11,17 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from attendance.models import AuditEvent, Course, PolicyText, Student, User
+from attendance.models import Course, PolicyText, Student, User
 from attendance.services import exports, gallery
+from attendance.services.audit import known_actions
 from attendance.services.school import school_settings, update_school
 from attendance.web.answers import UserRequest
-from attendance.web.auditlog import filtered_events, named_events
+from attendance.web.auditlog import EventPages, filtered_events, named_events
 from attendance.web.decorators import admin_page
 from attendance.web.downloads import TYPES
 from attendance.web.forms import AuditForm, PeriodForm, PolicyForm, SchoolForm
 from attendance.web.health import queue_health
-
-EVENTS_A_PAGE: Final = 50
+from attendance.web.views.reports import AT_RISK_IN_A_ROW, AT_RISK_PERCENT
 
 
 def _back_office() -> str:
@@ -96,8 +95,23 @@ def report_download(request: UserRequest) -> StreamingHttpResponse:
     """Every mark of the school, a mark a line, however many."""
     first_day, last_day = PeriodForm(request.GET).days()
     lines = exports.school_csv(first_day=first_day, last_day=last_day, by=request.user)
+    return _streamed(lines, name=f"school-{first_day:%Y%m%d}-{last_day:%Y%m%d}.csv")
+
+
+@admin_page
+@require_GET
+def at_risk_download(request: UserRequest) -> StreamingHttpResponse:
+    """Whom to talk to in each course of the school, by the same limits as on a course's report."""
+    first_day, last_day = PeriodForm(request.GET).days()
+    lines = exports.at_risk_csv(
+        first_day=first_day, last_day=last_day, below=AT_RISK_PERCENT, in_a_row=AT_RISK_IN_A_ROW, by=request.user
+    )
+    return _streamed(lines, name=f"at-risk-{first_day:%Y%m%d}-{last_day:%Y%m%d}.csv")
+
+
+def _streamed(lines: Iterator[str], *, name: str) -> StreamingHttpResponse:
     response = StreamingHttpResponse(lines, content_type=TYPES["csv"])
-    response["Content-Disposition"] = f'attachment; filename="school-{first_day:%Y%m%d}-{last_day:%Y%m%d}.csv"'
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
 
@@ -106,7 +120,7 @@ def report_download(request: UserRequest) -> StreamingHttpResponse:
 def audit(request: UserRequest) -> HttpResponse:
     """Who saw or changed what."""
     form = AuditForm(request.GET or None)
-    page = Paginator(filtered_events(form), EVENTS_A_PAGE).get_page(request.GET.get("page"))
+    page = EventPages(filtered_events(form)).get_page(request.GET.get("page"))
     query = request.GET.copy()
     query.pop("page", None)
     context = {
@@ -114,7 +128,7 @@ def audit(request: UserRequest) -> HttpResponse:
         "page": page,
         "events": named_events(page.object_list),
         "query": f"{query.urlencode()}&" if query else "",
-        "actions": AuditEvent.objects.order_by("action").values_list("action", flat=True).distinct(),
+        "actions": known_actions(),
     }
     return render(request, "school/audit.html", context)
 

@@ -4,6 +4,7 @@ import csv
 import datetime as dt
 import io
 import zipfile
+from decimal import Decimal
 from xml.etree import ElementTree
 
 import pytest
@@ -12,7 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from attendance.models import AttendanceRecord, AuditEvent, ClassSession, Course, Enrolment, Status, Student, Term, User
 from attendance.services import records
-from attendance.services.exports import report_csv, report_xlsx, safe_cell, school_csv, session_csv
+from attendance.services.exports import at_risk_csv, report_csv, report_xlsx, safe_cell, school_csv, session_csv
 from attendance.services.reports import CourseReport, course_report
 from attendance.services.sessions import finalise_session
 from tests.conftest import MakeStudent
@@ -145,6 +146,33 @@ def test_school_export_has_every_mark_of_the_days(
     assert rows_of("".join(school_csv(first_day=before, last_day=before, by=admin))) == []
 
 
+@pytest.mark.parametrize("at_once", [1, 2, 3, 4, 7, 100])
+def test_school_export_is_the_same_in_batches_of_any_size(
+    at_once: int,
+    course: Course,
+    today: dt.date,
+    make_student: MakeStudent,
+    admin: User,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("attendance.services.exports._SESSIONS_AT_ONCE", at_once)
+    students = [make_student(name) for name in ("ben", "ada")]
+    for days_ago, hour in ((2, 8), (0, 9), (0, 8), (1, 8), (0, 10), (2, 9), (1, 9)):
+        day = today - dt.timedelta(days=days_ago)
+        starts_at = timezone.make_aware(dt.datetime.combine(day, dt.time(hour)))
+        session = ClassSession.objects.create(
+            course=course, starts_at=starts_at, ends_at=starts_at + dt.timedelta(hours=1), held_on=day
+        )
+        AttendanceRecord.objects.bulk_create(
+            AttendanceRecord(session=session, student=student, status="PRESENT", source="MANUAL")
+            for student in students
+        )
+    lines = rows_of("".join(school_csv(first_day=today - dt.timedelta(days=2), last_day=today, by=admin)))
+    days = [(today - dt.timedelta(days=n)).isoformat() for n in (2, 2, 1, 1, 0, 0, 0)]
+    assert [line["Day"] for line in lines] == [day for day in days for _student in students]
+    assert [line["Name"] for line in lines] == ["Ada", "Ben"] * 7
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_query_count_of_the_school_export_does_not_grow(
     count: int,
@@ -161,7 +189,7 @@ def test_query_count_of_the_school_export_does_not_grow(
             course=course, starts_at=starts_at, ends_at=starts_at + dt.timedelta(hours=1), held_on=today
         )
         records.set_status(session=session, student=make_student(f"s{n}"), status="LATE", by=admin)
-    with django_assert_num_queries(2):  # the audit event and the records
+    with django_assert_num_queries(3):  # the audit event, the sessions and their records
         lines = rows_of("".join(school_csv(first_day=today, last_day=today, by=admin)))
     assert len(lines) == count
 
@@ -172,6 +200,9 @@ def test_exports_are_in_the_log(class_session: ClassSession, student: Student, t
     report_xlsx(report, by=teacher)
     session_csv(class_session, by=teacher)
     school_csv(first_day=class_session.held_on, last_day=class_session.held_on, by=teacher)
+    at_risk_csv(
+        first_day=class_session.held_on, last_day=class_session.held_on, below=Decimal(80), in_a_row=3, by=teacher
+    )
     events = AuditEvent.objects.filter(action="report.exported").order_by("pk")
     course_id = class_session.course_id
     assert [(e.object_type, e.course_id, e.session_id, (e.new or {})["format"]) for e in events] == [
@@ -179,5 +210,6 @@ def test_exports_are_in_the_log(class_session: ClassSession, student: Student, t
         ("report", course_id, None, "xlsx"),
         ("session", course_id, class_session.pk, "csv"),
         ("school", None, None, "csv"),
+        ("at-risk", None, None, "csv"),
     ]
     assert {event.actor_id for event in events} == {teacher.pk}

@@ -17,6 +17,7 @@ from attendance.services.reports import (
     course_report,
     formula_sentence,
     points_of,
+    school_at_risk,
     student_report,
 )
 from attendance.web.registers import BUTTONS
@@ -225,3 +226,19 @@ def test_every_mark_has_its_letter_its_button_and_what_it_counts(course: Course)
         Status.EXCUSED: None,
         Status.ABSENT: 0,
     }
+
+
+def test_school_list_is_that_of_each_course(
+    course: Course, other_course: Course, make_student: MakeStudent, meet: Meet, today: dt.date
+) -> None:
+    ada, ben = make_student("ada"), make_student("ben")
+    make_student("cem", course=other_course)  # whose course never met
+    for days_ago in (1, 2, 3):
+        meet(days_ago, {ada: "P", ben: "A"})
+    days = {"first_day": today - 9 * DAY, "last_day": today}
+    ((report, risks),) = school_at_risk(**days, below=Decimal(80), in_a_row=3)
+    assert report.course == course
+    assert risks == at_risk(course_report(course, **days), below=Decimal(80), in_a_row=3)
+    assert [(risk.row.student, risk.below, risk.in_a_row) for risk in risks] == [(ben, True, 3)]
+    tomorrow = today + DAY
+    assert list(school_at_risk(first_day=tomorrow, last_day=tomorrow, below=Decimal(80), in_a_row=3)) == []

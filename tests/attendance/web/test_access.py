@@ -43,6 +43,7 @@ ADMIN_PAGES: Final = [
     "/school/privacy/",
     "/school/report/",
     "/school/report.csv?first_day=2026-01-01&last_day=2026-12-31",
+    "/school/at-risk.csv?first_day=2026-01-01&last_day=2026-12-31",
     "/school/audit/",
     "/school/queue/",
     "/school/model/",

@@ -5,6 +5,7 @@ import re
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from attendance.models import AuditEvent, PolicyText, SchoolSettings, Status, Student, User
 from attendance.services import records
@@ -59,6 +60,12 @@ class TestReport:
         text = b"".join(response.streaming_content).decode()  # type: ignore[attr-defined]
         assert "Physics" in text
         assert office.get("/school/report.csv").status_code == 400
+
+    def test_school_list_names_whom_to_talk_to(self, office: Client, marked: World, today: dt.date) -> None:
+        response = office.get(f"/school/at-risk.csv?first_day={today}&last_day={today}")
+        text = b"".join(response.streaming_content).decode()  # type: ignore[attr-defined]
+        assert [line.split(",")[5:7] for line in text.splitlines()[1:]] == [["Ben", "0.0"]]
+        assert office.get("/school/at-risk.csv").status_code == 400
 
 
 class TestPrivacy:
@@ -115,6 +122,35 @@ class TestAudit:
         text = office.get("/school/audit/?action=photo.viewed").content.decode()
         assert "Page 1 of 2" in text
         assert "?action=photo.viewed&amp;page=2" in text
+
+    def test_days_are_those_of_the_school(self, office: Client, teacher: User, settings: Settings) -> None:
+        settings.TIME_ZONE = "Asia/Tokyo"
+        for hour in (14, 15):  # 23:00 on the 3rd and midnight of the 4th in Tokyo
+            at = dt.datetime(2026, 3, 3, hour, tzinfo=dt.UTC)
+            AuditEvent.objects.create(at=at, actor_id=teacher.pk, action=f"hour.{hour}", object_type="x", object_id="1")
+        third = office.get("/school/audit/?first_day=2026-03-03&last_day=2026-03-03").content.decode()
+        fourth = office.get("/school/audit/?first_day=2026-03-04&last_day=2026-03-04").content.decode()
+        assert ('row">hour.14' in third, 'row">hour.15' in third) == (True, False)
+        assert ('row">hour.14' in fourth, 'row">hour.15' in fourth) == (False, True)
+
+    def test_long_log_is_counted_to_its_latest_events_only(
+        self, office: Client, teacher: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("attendance.web.auditlog.MOST_EVENTS", 55)
+        AuditEvent.objects.bulk_create(
+            AuditEvent(actor_id=teacher.pk, action="photo.viewed", object_type="snapshot", object_id=str(number))
+            for number in range(60)
+        )
+        text = office.get("/school/audit/?action=photo.viewed").content.decode()
+        assert "These are the latest 55 events" in text
+        assert "Page 1 of 2" in text
+
+    def test_every_action_of_the_log_can_be_chosen(self, office: Client, teacher: User) -> None:
+        for action in ("b.done", "a.done", "b.done"):
+            AuditEvent.objects.create(actor_id=teacher.pk, action=action, object_type="x", object_id="1")
+        text = office.get("/school/audit/").content.decode()
+        offered = re.findall(r"<option\s*>(\w\.done)</option>", text)
+        assert offered == ["a.done", "b.done"]
 
     def test_filter_that_makes_no_sense_shows_nothing(self, office: Client, world: World) -> None:
         assert "Nothing matches" in office.get("/school/audit/?first_day=soon").content.decode()
