@@ -31,6 +31,8 @@ class AuditEvent(models.Model):
             models.Index(fields=["session_id", "student_id"]),
             models.Index(fields=["course_id", "at"]),
             models.Index(fields=["object_type", "object_id"]),
+            models.Index(fields=["action", "at"]),
+            models.Index(fields=["actor_id", "at"]),
         ]
 
     def __str__(self) -> str:

@@ -48,7 +48,7 @@ class ClassSession(models.Model):
                 condition=~Q(state="FINAL") | Q(finalised_at__isnull=False), name="final_session_has_a_time"
             ),
         ]
-        indexes = [models.Index(fields=["course", "held_on"])]
+        indexes = [models.Index(fields=["course", "held_on"]), models.Index(fields=["held_on", "id"])]
 
     def __str__(self) -> str:
         return f"{self.course_id} {self.held_on}"
