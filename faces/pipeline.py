@@ -6,6 +6,7 @@ from faces import detect, quality, selfie
 from faces.detect import Candidate
 from faces.errors import NoFace, SeveralFaces
 from faces.landmarks import refined
+from faces.stages import stage
 from faces.template import TEMPLATE_ID, template_of
 from faces.types import Detection, Detector, Embedder, Face, RGBImage
 
@@ -50,8 +51,10 @@ class FacePipeline:
         Args:
             image: uint8 (height, width, 3), RGB, upright.
         """
-        found = detect.find_all(self._detector, image)
-        return self._embedded(image, refined(self._detector, image, found))
+        with stage("detect"):
+            found = refined(self._detector, image, detect.find_all(self._detector, image))
+        with stage("embed"):
+            return self._embedded(image, found)
 
     def embed_selfie(self, image: RGBImage) -> Face:
         """Embed the one face of a selfie.

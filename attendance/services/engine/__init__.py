@@ -31,6 +31,7 @@ from attendance.services.engine.pipelines import (
 )
 from attendance.services.engine.weights import WeightsState, cards_seen, weights_here
 from faces.confidence import Confidence, confidence
+from faces.stages import stage, watched
 from faces.types import Box, Embedding, Face
 from faces.types import Engine as Pipeline
 
@@ -68,6 +69,8 @@ __all__ = [
     "shrink",
     "similarities",
     "solve",
+    "stage",
     "threshold_at",
+    "watched",
     "weights_here",
 ]

@@ -14,6 +14,7 @@ from attendance.services.errors import EngineNotReady, InvalidValue, UnknownFace
 from faces import images, quality
 from faces.errors import FaceError, UnknownModel, WeightsError
 from faces.evaluate import pairs
+from faces.stages import stage
 from faces.types import Engine as Pipeline
 from faces.types import Face
 
@@ -48,7 +49,8 @@ def find_and_measure(pipeline: Pipeline, jpeg: bytes) -> list[Found]:
         BadPhoto: the file cannot be read.
     """
     with as_refusals():
-        image = images.decode(jpeg)
+        with stage("decode"):
+            image = images.decode(jpeg)
         return [Found(face, _measures(quality.assess(image, face.detection))) for face in pipeline.find_faces(image)]
 
 
