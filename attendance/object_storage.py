@@ -141,14 +141,14 @@ class PrivateBucket(S3Storage):  # type: ignore[misc]  # the library has no type
             return True
         return False
 
-    def _open(self, name: str, mode: str = "rb") -> ContentFile[bytes]:
+    def _open(self, name: str, mode: str = "rb") -> "ContentFile[bytes]":
         if mode != "rb":
             raise ValueError("Files of the private storage are written whole, by save().")
         with _answering(name):
             answer = self.client.get_object(Bucket=self.bucket_name, Key=self._key(name))
             return ContentFile(answer["Body"].read(), name=name)
 
-    def _save(self, name: str, content: File[bytes]) -> str:
+    def _save(self, name: str, content: "File[bytes]") -> str:
         content.seek(0)
         data = content.read()
         with _answering(name):
