@@ -57,6 +57,11 @@ def open_student_key(wrapped: bytes, student_pk: int) -> bytes:
     return sealing.unwrap_key(wrapped, context=_student(student_pk))
 
 
+def open_session_key(wrapped: bytes, session_pk: int) -> bytes:
+    """Unwrap a session's key that was read beside other rows."""
+    return sealing.unwrap_key(wrapped, context=_session(session_pk))
+
+
 def selfie_place(selfie: Selfie) -> str:
     """Name the place of a selfie's file for the seal."""
     return f"selfie:{selfie.student_id}:{selfie.sha256}"

@@ -29,8 +29,9 @@ from attendance.models import (
     UploadKey,
     User,
 )
-from attendance.services import files, queue
+from attendance.services import erasures, files, queue
 from attendance.services.audit import record_event
+from attendance.services.erasures import Forgotten
 from attendance.services.errors import not_found
 from attendance.services.gallery.confirmed import forget_old_confirmed
 from attendance.services.gallery.forgetting import forget_faces, hold_open_sessions
@@ -117,6 +118,7 @@ def erase_student(*, student: Student, by: User | None, keep_name: bool = False)
             student_id=locked.pk,
             new={"selfies": receipt.selfies, "templates": receipt.templates, "keep_name": keep_name},
         )
+        erasures.note(Forgotten.ERASED, students=[locked.pk], files=names, keep_name=keep_name)
     _remove(names)
     student.refresh_from_db()
     return receipt
@@ -219,6 +221,7 @@ def _forget_photos() -> tuple[int, int]:
             drop_probe_vectors(session)
         if names:
             _note("retention.photos", len(names))
+            erasures.note(Forgotten.PICTURE, files=names)
     _remove(names)
     return len(names), len(sessions)
 
@@ -234,10 +237,13 @@ def _forget_templates() -> tuple[int, int]:
         students = set((old | gone).values_list("student_id", flat=True))
         templates = FaceTemplate.objects.filter(selfie__in=old | gone).count()
         old.delete()
-        forget_faces(set(gone.values_list("student_id", flat=True)))
+        left = set(gone.values_list("student_id", flat=True))
+        forget_faces(left)
         templates += forget_old_confirmed()
         if students or templates:
             _note("retention.faces", len(students))
+        erasures.note(Forgotten.PICTURE, files=names)
+        erasures.note(Forgotten.FACE, students=left)
     _remove(names)
     return templates, len(students)
 

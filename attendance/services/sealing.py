@@ -7,6 +7,8 @@ Source: AES-256-GCM, NIST SP 800-38D; 96-bit random nonces, one data key seals f
 """
 
 import base64
+import hashlib
+import hmac
 import os
 from typing import Final
 
@@ -90,6 +92,21 @@ def unwrap_key(wrapped: bytes, *, context: str) -> bytes:
     raise KeyNotAtHand(
         f"No master key at hand opens the key of {context}: MASTER_KEY is not the one that it was sealed with."
     )
+
+
+def sign(data: bytes, *, purpose: str) -> str:
+    """Give the mark of today's master key on bytes that are not secret, such as a backup's manifest."""
+    return _mark(settings.MASTER_KEY, data, purpose)
+
+
+def is_signed(data: bytes, mark: str, *, purpose: str) -> bool:
+    """Whether the mark is that of the master key, or of one that it replaced."""
+    marks = [_mark(key, data, purpose) for key in [settings.MASTER_KEY, *settings.OLD_MASTER_KEYS]]
+    return any(hmac.compare_digest(mark.strip().encode(), one.encode()) for one in marks)
+
+
+def _mark(key: str, data: bytes, purpose: str) -> str:
+    return hmac.new(base64.b64decode(key), purpose.encode() + b":" + data, hashlib.sha256).hexdigest()
 
 
 def seal_embedding(embedding: NDArray[np.float32], *, key: bytes, context: str) -> bytes:

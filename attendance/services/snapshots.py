@@ -7,11 +7,13 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from attendance.models import ClassSession, DetectedFace, Snapshot, UploadKey, User
-from attendance.services import engine, evidence, files, queue, solving, together
+from attendance.services import engine, erasures, evidence, files, queue, solving, together
 from attendance.services.audit import record_event
 from attendance.services.engine import Photo
+from attendance.services.erasures import Forgotten
 from attendance.services.errors import InvalidValue, KeyReused, WrongState, not_found
 from attendance.services.marks import lock_open_session
+from attendance.services.metrics.counters import counted_upload
 from attendance.services.uploads import read_upload
 
 LONGEST_KEY: Final = 128
@@ -30,6 +32,7 @@ class Added:
     created: bool
 
 
+@counted_upload
 def add_snapshot(*, session: ClassSession, data: bytes, by: User, key: str | None = None) -> Added:
     """Take a class photo in and queue it for a worker.
 
@@ -77,6 +80,7 @@ def delete_snapshot(*, snapshot: Snapshot, by: User) -> None:
             evidence.withdraw(session, face, by=by)
         name = locked.image.name
         _note(locked, "photo.deleted", by=by)
+        erasures.note(Forgotten.PHOTO, files=[name or ""])
         joined = together.joined_marks(session)
         locked.delete()
         if joined:

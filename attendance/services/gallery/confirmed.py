@@ -24,8 +24,9 @@ from attendance.models import (
     Student,
     User,
 )
-from attendance.services import engine, keys, sealing
+from attendance.services import engine, erasures, keys, sealing
 from attendance.services.audit import record_event
+from attendance.services.erasures import Forgotten
 from attendance.services.gallery.templates import classmates_gallery, has_look_alike, own_selfies
 from attendance.services.school import school_settings
 
@@ -101,6 +102,7 @@ def remove_confirmed(*, student: Student, by: User | None) -> int:
     count, _kinds = confirmed_templates().filter(student=student).delete()
     if count:
         _note(student, "template.removed", by=by, count=count)
+        erasures.note(Forgotten.CONFIRMED, students=[student.pk])
     return count
 
 

@@ -6,8 +6,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from attendance.models import Consent, FaceTemplate, PolicyText, SchoolSettings, Student, User
-from attendance.services import files
+from attendance.services import erasures, files
 from attendance.services.audit import record_event
+from attendance.services.erasures import Forgotten
 from attendance.services.errors import InvalidValue, NoConsent, not_found
 from attendance.services.gallery.forgetting import forget_faces, hold_open_sessions
 from attendance.services.school import require_face_features
@@ -53,7 +54,9 @@ def publish_policy(
         published_by=by,
     )
     if not keeps_confirmed:
-        FaceTemplate.objects.filter(face__isnull=False).delete()
+        kept = FaceTemplate.objects.filter(face__isnull=False)
+        erasures.note(Forgotten.CONFIRMED, students=set(kept.values_list("student_id", flat=True)))
+        kept.delete()
     school.face_features_on = True
     school.photo_retention_days = photo_retention_days
     school.template_retention_days = template_retention_days
@@ -107,6 +110,7 @@ def withdraw_consent(*, student: Student, by: User | None) -> None:
         ended = Consent.objects.filter(student=student, withdrawn_at=None).update(withdrawn_at=timezone.now())
         names = forget_faces([student.pk])
         _note(student, "consent.withdrawn", by=by, new={"consents": ended, "selfies": len(names)})
+        erasures.note(Forgotten.WITHDRAWN, students=[student.pk], files=names)
     _remove(names)
 
 
@@ -119,6 +123,8 @@ def set_by_hand_only(*, student: Student, on: bool, by: User | None) -> None:
         locked.save(update_fields=["by_hand_only"])
         names = forget_faces([student.pk]) if on else []
         _note(student, "student.by_hand", by=by, new={"on": on})
+        if on:
+            erasures.note(Forgotten.BY_HAND, students=[student.pk], files=names)
     _remove(names)
 
 

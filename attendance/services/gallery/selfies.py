@@ -4,9 +4,10 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from attendance.models import Selfie, Student, User, WorkState
-from attendance.services import files, keys, queue, sealing
+from attendance.services import erasures, files, keys, queue, sealing
 from attendance.services.audit import record_event
 from attendance.services.engine import Photo
+from attendance.services.erasures import Forgotten
 from attendance.services.errors import ByHandOnly, SelfieTwin, WrongState, not_found
 from attendance.services.gallery.confirmed import forget_without_selfie, remove_confirmed
 from attendance.services.gallery.consent import require_consent
@@ -88,6 +89,7 @@ def review_held_selfie(*, selfie: Selfie, accept: bool, by: User) -> None:
         names = accept_selfie(locked) if accept else [locked.image.name or ""]
         _note(locked, "selfie.accepted" if accept else "selfie.refused", by=by)
         if not accept:
+            erasures.note(Forgotten.PICTURE, files=names)
             locked.delete()
         elif locked.look_alike is not None:
             for twin in (locked.student, locked.look_alike):
@@ -104,6 +106,7 @@ def remove_selfie(*, selfie: Selfie, by: User | None) -> None:
             return
         name = locked.image.name
         _note(locked, "selfie.removed", by=by)
+        erasures.note(Forgotten.PICTURE, files=[name or ""])
         locked.delete()
         forget_without_selfie(locked.student, by=by)
     files.remove(name)

@@ -1,0 +1,301 @@
+"""A backup brings the school back, and nobody who was forgotten."""
+
+import datetime as dt
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError, connection, transaction
+from django.db.migrations.recorder import MigrationRecorder
+from django.utils import timezone
+from rest_framework.authtoken.models import Token
+
+from attendance.models import (
+    AttendanceRecord,
+    AuditEvent,
+    ClassSession,
+    Consent,
+    DetectedFace,
+    FaceTemplate,
+    SchoolSettings,
+    Selfie,
+    Snapshot,
+    Student,
+    User,
+    WorkState,
+)
+from attendance.services import backups, erasures, gallery, heartbeats, privacy, queue, recognition, snapshots
+from attendance.services.backups import mending
+from attendance.services.backups.folder import MANIFEST, SEAL, write_manifest
+from attendance.services.errors import NoConsent
+from tests.attendance.services.backups.conftest import School, bring_back, lose_the_database, lose_the_files
+from tests.conftest import PASSWORD
+from tests.fakes import selfie_of
+
+COMPARED = (Student, Snapshot, Selfie, FaceTemplate, DetectedFace, AttendanceRecord, Consent, ClassSession, AuditEvent)
+QUEUE_FIELDS = {"attempts", "fencing_token", "lease_until", "not_before", "woken_at"}
+
+
+def rows() -> dict[str, list[dict[str, Any]]]:
+    """All of what matters, without where a piece of work stands in the queue."""
+    found = {}
+    for model in COMPARED:
+        values = model._default_manager.order_by("pk").values()
+        found[model.__name__] = [{k: v for k, v in one.items() if k not in QUEUE_FIELDS} for one in values]
+    found["AuditEvent"] = [one for one in found["AuditEvent"] if one["action"] != "backup.restored"]
+    return found
+
+
+def test_everything_is_back_after_all_was_lost(working: School, place: Path, private_files: Path, admin: User) -> None:
+    before = rows()
+    folder = backups.make_backup(place)
+    lose_the_database()
+    lose_the_files(private_files)
+    done = bring_back(folder)
+    assert done.rows == backups.verify(folder).counts
+    assert done.without_file == []
+    assert (done.forgotten, done.orphans, done.requeued) == (0, 0, 1)
+    assert rows() == before
+    assert User.objects.get(username="teacher").check_password(PASSWORD)
+    assert gallery.open_selfie_image(selfie=Selfie.objects.first() or Selfie(), by=admin).startswith(b"\xff\xd8")
+    recognition.recognise(working.queued.pk)
+    assert Snapshot.objects.get(pk=working.queued.pk).state == WorkState.DONE
+
+
+def test_new_rows_get_new_numbers(backup: Path, working: School) -> None:
+    highest = max(Student.objects.values_list("pk", flat=True))
+    lose_the_database()
+    bring_back(backup)
+    assert Student.objects.create(name="Cem", sort_key="cem").pk > highest
+
+
+def test_nobody_gets_the_number_of_somebody_who_was_erased(backup: Path, working: School, admin: User) -> None:
+    late = Student.objects.create(name="Dee", sort_key="dee")
+    privacy.erase_student(student=late, by=admin)
+    lose_the_database()
+    bring_back(backup)
+    assert not Student.objects.filter(pk=late.pk).exists()
+    assert Student.objects.create(name="Eli", sort_key="eli").pk > late.pk
+
+
+def test_the_audit_log_is_still_append_only(backup: Path) -> None:
+    lose_the_database()
+    bring_back(backup)
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        AuditEvent.objects.all().delete()
+    assert AuditEvent.objects.filter(action="backup.restored").count() == 1
+
+
+def test_who_was_forgotten_since_stays_forgotten(
+    backup: Path, working: School, admin: User, teacher: User, private_files: Path
+) -> None:
+    privacy.erase_student(student=working.ada, by=admin)
+    gallery.withdraw_consent(student=working.ben, by=teacher)
+    photo = working.done.image.name or ""
+    snapshots.delete_snapshot(snapshot=working.done, by=teacher)
+    lose_the_database()
+    lose_the_files(private_files)
+    done = bring_back(backup)
+    assert done.forgotten == 3
+    ada, ben = Student.objects.get(pk=working.ada.pk), Student.objects.get(pk=working.ben.pk)
+    assert ada.name == f"Erased student {ada.pk}"
+    assert (ada.wrapped_key, ben.wrapped_key) == (None, None)
+    assert not Selfie.objects.exists()
+    assert not FaceTemplate.objects.exists()
+    assert not User.objects.filter(username="student").exists()
+    assert not Snapshot.objects.filter(pk=working.done.pk).exists()
+    assert not (private_files / photo).exists()
+    assert not list((private_files / "selfies").iterdir())
+    call_command("rebuild_gallery")
+    assert not FaceTemplate.objects.exists()
+    with pytest.raises(NoConsent):
+        gallery.add_selfie(student=ben, data=selfie_of("ben"), by=teacher)
+
+
+def test_what_retention_deleted_stays_deleted(backup: Path, working: School, private_files: Path) -> None:
+    ClassSession.objects.update(held_on=timezone.localdate() - dt.timedelta(days=60))
+    privacy.retention()
+    lose_the_database()
+    lose_the_files(private_files)
+    bring_back(backup)
+    assert set(Snapshot.objects.values_list("image", flat=True)) == {""}
+    assert Snapshot.objects.get(pk=working.queued.pk).state == WorkState.CANCELLED
+    assert not list((private_files / "snapshots").iterdir())
+
+
+def test_who_agreed_again_before_the_backup_keeps_the_new_selfie(
+    working: School, teacher: User, place: Path, private_files: Path
+) -> None:
+    gallery.withdraw_consent(student=working.ben, by=teacher)
+    gallery.give_consent(student=working.ben, by=teacher)
+    selfie = gallery.add_selfie(student=working.ben, data=selfie_of("ben", seed=3), by=teacher)
+    gallery.process_selfie(selfie.pk)
+    folder = backups.make_backup(place)
+    lose_the_database()
+    lose_the_files(private_files)
+    assert bring_back(folder).forgotten == 0
+    assert Selfie.objects.filter(pk=selfie.pk).exists()
+    assert FaceTemplate.objects.filter(student=working.ben).count() == 1
+
+
+def test_by_hand_only_stays_so(backup: Path, working: School) -> None:
+    gallery.set_by_hand_only(student=working.ben, on=True, by=None)
+    lose_the_database()
+    bring_back(backup)
+    assert Student.objects.get(pk=working.ben.pk).by_hand_only
+    assert not Selfie.objects.filter(student=working.ben).exists()
+
+
+def test_the_list_beside_the_backups_does_where_the_site_lost_its_own(
+    backup: Path, working: School, admin: User, place: Path, private_files: Path
+) -> None:
+    privacy.erase_student(student=working.ada, by=admin)
+    erasures.write_copy(place / erasures.LIST_NAME)
+    shutil.rmtree(private_files.parent / erasures.FOLDER)
+    lose_the_database()
+    bring_back(backup)
+    assert Student.objects.get(pk=working.ada.pk).erased_at is not None
+
+
+def test_without_any_list_nothing_is_restored_unless_somebody_says_so(
+    backup: Path, place: Path, private_files: Path
+) -> None:
+    (place / erasures.LIST_NAME).unlink()
+    shutil.rmtree(private_files.parent / erasures.FOLDER)
+    lose_the_database()
+    with pytest.raises(backups.BackupRefused, match="the law forbids"):
+        backups.plan(backup, lists=[])
+    assert bring_back(backup, no_erasures_known=True).rows["attendance_student"] == 2
+
+
+def test_the_list_of_another_school_is_not_applied(
+    backup: Path, working: School, place: Path, private_files: Path
+) -> None:
+    shutil.rmtree(private_files.parent / erasures.FOLDER)
+    erasures.note(erasures.Forgotten.ERASED, students=[working.ada.pk])
+    lose_the_database()
+    assert bring_back(backup).forgotten == 0
+    assert Student.objects.get(pk=working.ada.pk).erased_at is None
+
+
+def test_rows_without_a_file_are_named_and_unfinished_ones_fail_with_a_reason(
+    working: School, place: Path, private_files: Path
+) -> None:
+    for photo in (working.done, working.queued):
+        (private_files / (photo.image.name or "")).unlink()
+    folder = backups.make_backup(place)
+    assert len(backups.verify(folder).missing) == 2
+    lose_the_database()
+    lose_the_files(private_files)
+    done = bring_back(folder)
+    assert done.without_file == [
+        f"snapshot {working.done.pk}: kept without a file",
+        f"snapshot {working.queued.pk}: failed without a file",
+    ]
+    queued = Snapshot.objects.get(pk=working.queued.pk)
+    assert (queued.state, queued.failure_code) == (WorkState.FAILED, "file-missing")
+    assert queued.failure_reason
+    assert Snapshot.objects.get(pk=working.done.pk).state == WorkState.DONE
+
+
+def test_work_that_was_going_on_begins_anew_and_an_old_worker_writes_nothing(working: School, place: Path) -> None:
+    claim = queue.claim(Snapshot, working.queued.pk)
+    assert claim is not None
+    folder = backups.make_backup(place)
+    lose_the_database()
+    bring_back(folder)
+    row = Snapshot.objects.get(pk=working.queued.pk)
+    assert (row.state, row.lease_until, row.attempts) == (WorkState.QUEUED, None, 0)
+    again = queue.claim(Snapshot, row.pk)
+    assert again is not None
+    assert not queue.complete(claim, face_count=9)
+    assert again.token > claim.token + 1000
+
+
+def test_a_database_with_rows_is_refused_and_replaced_only_on_demand(backup: Path, working: School) -> None:
+    Student.objects.create(name="Cem", sort_key="cem")
+    with pytest.raises(backups.BackupRefused, match="not empty"):
+        backups.plan(backup, lists=[])
+    bring_back(backup, replace=True)
+    assert set(Student.objects.values_list("pk", flat=True)) == {working.ada.pk, working.ben.pk}
+
+
+def test_a_running_site_is_not_replaced(backup: Path) -> None:
+    heartbeats.beat(heartbeats.WORKER)
+    with pytest.raises(backups.BackupRefused, match="is running"):
+        backups.plan(backup, lists=[], replace=True)
+
+
+def test_another_master_key_is_refused_before_anything_is_written(
+    backup: Path, settings: Any, private_files: Path
+) -> None:
+    lose_the_database()
+    lose_the_files(private_files)
+    right, settings.MASTER_KEY = settings.MASTER_KEY, "b3RoZXIta2V5LW90aGVyLWtleS1vdGhlci1rZXkhISE="
+    with pytest.raises(backups.BackupRefused, match="MASTER_KEY"):
+        backups.plan(backup, lists=[])
+    assert connection.introspection.table_names() == []
+    settings.OLD_MASTER_KEYS = [right]
+    assert bring_back(backup).rows["attendance_student"] == 2
+
+
+def test_a_backup_of_a_newer_release_is_refused(working: School, place: Path) -> None:
+    folder, newer = backups.make_backup(place), ("attendance", "9999_of_a_newer_release")
+    manifest = backups.read_manifest(folder)
+    manifest.migrations.append(newer)
+    for name in (MANIFEST, SEAL):
+        (folder / name).unlink()
+    write_manifest(folder, manifest)
+    with pytest.raises(backups.BackupRefused, match="of a newer release"):
+        backups.plan(folder, lists=[], replace=True)
+    recorder = MigrationRecorder(connection)
+    recorder.record_applied(*newer)
+    try:
+        with pytest.raises(backups.BackupRefused, match="by a newer release"):
+            backups.make_backup(place)
+    finally:
+        recorder.record_unapplied(*newer)
+
+
+def test_interrupted_halfway_the_database_is_as_it_was(
+    backup: Path, monkeypatch: pytest.MonkeyPatch, private_files: Path
+) -> None:
+    lose_the_database()
+    lose_the_files(private_files)
+
+    def interrupt(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mending, "forget_again", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            bring_back(backup)
+    assert connection.introspection.table_names() == []
+    assert bring_back(backup).rows == backups.verify(backup).counts
+
+
+def test_sessions_and_tokens_are_in_no_backup(working: School, place: Path, teacher: User) -> None:
+    Token.objects.create(user=teacher)
+    counts = backups.verify(backups.make_backup(place)).counts
+    assert not {"django_session", "authtoken_token", "axes_accesslog", "attendance_heartbeat"} & counts.keys()
+
+
+def test_a_dry_run_writes_nothing(backup: Path, private_files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lose_the_database()
+    lose_the_files(private_files)
+    call_command("restore", str(backup), "--dry-run")
+    assert "Nothing was written" in capsys.readouterr().out
+    assert connection.introspection.table_names() == []
+    assert not [path for path in private_files.rglob("*") if path.is_file()]
+
+
+def test_the_command_asks_before_it_deletes(backup: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("builtins.input", lambda _prompt: "no")
+    with pytest.raises(CommandError, match="Nothing was touched"):
+        call_command("restore", str(backup), "--replace")
+    assert SchoolSettings.objects.exists()
+    monkeypatch.setattr("builtins.input", lambda _prompt: "DELETE")
+    call_command("restore", str(backup), "--replace")
+    assert AuditEvent.objects.filter(action="backup.restored").exists()
