@@ -82,4 +82,7 @@ def test_the_sweeper_touches_nothing_and_leaves_no_sign_of_life(snapshot: Snapsh
 def test_the_site_is_not_ready_and_says_why(client: Client) -> None:
     assert client.get("/health/ready").json()["checks"]["release"] is True
     upgrade()
-    assert client.get("/health/ready").json()["checks"]["release"] is False
+    try:
+        assert client.get("/health/ready").json()["checks"]["release"] is False
+    finally:  # what is emptied after a test leaves this table alone, and every later test would be outdated
+        MigrationRecorder(connection).record_unapplied("attendance", "9999_of_a_newer_release")
