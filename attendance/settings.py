@@ -295,6 +295,10 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = DEBUG
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+FILE_UPLOAD_HANDLERS = [
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "attendance.web.upload_files.NamelessFileUploadHandler",
+]
 DATA_UPLOAD_MAX_NUMBER_FILES = 100
 
 # Guards
