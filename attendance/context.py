@@ -29,6 +29,11 @@ def current_context() -> RequestContext:
     return _current.get()
 
 
+def current_request_id() -> str:
+    """Give the id that goes from request to task to log line, or an empty one."""
+    return _current.get().request_id
+
+
 @contextmanager
 def request_context(context: RequestContext) -> Iterator[None]:
     """Let everything inside see this context."""

@@ -26,6 +26,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from attendance.context import current_request_id
+
 
 class WorkState(models.TextChoices):
     """Where a piece of background work stands."""
@@ -51,9 +53,10 @@ class Priority(models.IntegerChoices):
 class QueuedWork(models.Model):
     """Work that a worker claims, does and writes back (see the arrows above).
 
-    ``lane`` is what takes turns with others of its kind: a photo's course, or who brought a selfie. ``claimed_at`` is
-    when the row was last taken. New columns have a default in the database: an older release that still runs during an
-    upgrade writes rows without naming them.
+    ``lane`` is what takes turns with others of its kind: a photo's course, or who brought a selfie. ``claimed_at``
+    is when the row was last taken, ``request_id`` the request that made it: the log lines of whoever does it carry
+    it. New columns have a default in the database: an older release that still runs during an upgrade writes rows
+    without naming them.
     """
 
     state = models.CharField(max_length=10, choices=WorkState, default=WorkState.QUEUED, editable=False)
@@ -67,6 +70,7 @@ class QueuedWork(models.Model):
     )
     lane = models.BigIntegerField(default=0, db_default=0, editable=False)
     claimed_at = models.DateTimeField(null=True, editable=False)
+    request_id = models.CharField(max_length=64, blank=True, default=current_request_id, db_default="", editable=False)
     woken_at = models.DateTimeField(null=True, editable=False)
     finished_at = models.DateTimeField(null=True, editable=False)
     failure_code = models.CharField(max_length=32, blank=True, editable=False)
@@ -89,6 +93,7 @@ class QueuedWork(models.Model):
             # The oldest of each lane, and when each had its last turn, are read from these alone.
             models.Index(fields=["state", "priority", "lane", "queued_at", "not_before"], name="%(class)s_turns"),
             models.Index(fields=["claimed_at", "lane"], name="%(class)s_claims"),
+            models.Index(fields=["finished_at"], name="%(class)s_finished"),
         ]
 
     @property

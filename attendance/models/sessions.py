@@ -68,7 +68,10 @@ class SnapshotQuerySet(models.QuerySet["Snapshot"]):
 
 
 class Snapshot(QueuedWork):
-    """A class photo, stored upright and without EXIF; the time it was taken is read first."""
+    """A class photo, stored upright and without EXIF; the time it was taken is read first.
+
+    ``cost`` is what its recognition took: milliseconds by stage, and the worker's memory in MB.
+    """
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     session = models.ForeignKey(ClassSession, models.CASCADE, related_name="snapshots")
@@ -83,6 +86,7 @@ class Snapshot(QueuedWork):
     detector_id = models.CharField(max_length=64, blank=True)
     face_count = models.PositiveIntegerField(null=True)
     processing_ms = models.PositiveIntegerField(null=True)
+    cost = models.JSONField(null=True, editable=False)
 
     objects = SnapshotQuerySet.as_manager()
 

@@ -6,7 +6,7 @@ Every time is the database's own clock, so that machines whose clocks differ agr
 import datetime as dt
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+from attendance.context import RequestContext, request_context
 from attendance.models import UNFINISHED, FaceModelChange, Priority, QueuedWork, WorkState
 from attendance.services import release, turns
 from attendance.services.errors import EngineNotReady, ServiceError, UnusableFace
@@ -40,12 +41,14 @@ class Claim:
         pk: which row.
         token: the fencing token that the row must still hold when the result is written.
         attempt: counts from 1.
+        request_id: of the request that made the row.
     """
 
     model: type[QueuedWork]
     pk: int
     token: int
     attempt: int
+    request_id: str = ""
 
     def row(self) -> QuerySet[QueuedWork]:
         """The row, as long as it is still this claim's."""
@@ -79,7 +82,7 @@ def claim(model: type[QueuedWork], pk: int) -> Claim | None:
         if not taken:
             return None
         row = model._default_manager.get(pk=pk)
-    return Claim(model=model, pk=pk, token=row.fencing_token, attempt=row.attempts)
+    return Claim(model=model, pk=pk, token=row.fencing_token, attempt=row.attempts, request_id=row.request_id)
 
 
 def claim_next() -> Claim | None:
@@ -153,11 +156,18 @@ def backoff_seconds(attempt: int) -> int:
 def attempt(claim: Claim) -> Iterator[None]:
     """Do the work inside: a refusal fails it with its sentence, anything unexpected is tried again a few times."""
     try:
-        with _ended(claim):
+        with _named(claim), _ended(claim):
             yield
     except (EngineNotReady, KeyNotAtHand) as error:
         put_back(claim, seconds=settings.SWEEP_SECONDS, count_attempt=False)
         raise EngineNotReady(str(error)) from error
+
+
+def _named(claim: Claim) -> AbstractContextManager[None]:
+    """Let log lines and audit events of the work carry the id of the request that made it."""
+    if not claim.request_id:
+        return nullcontext()
+    return request_context(RequestContext(request_id=claim.request_id, address=None))
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.db import transaction
 
 from attendance.models import AttendanceRecord, ClassSession, DetectedFace, FaceTemplate, Snapshot
-from attendance.services import engine, face_model, files, keys, queue, sealing, solving, together
+from attendance.services import costs, engine, face_model, files, keys, queue, sealing, solving, together
 from attendance.services.errors import EngineNotReady, not_found
 from attendance.services.gallery.templates import roster_gallery
 from attendance.services.marks import lock_session
@@ -41,9 +41,13 @@ def recognise_claimed(claim: queue.Claim) -> None:
         if snapshot is None:
             return  # deleted since
         started = time.monotonic()
-        found = engine.find_and_measure(pipeline, _read(snapshot))
-        milliseconds = round((time.monotonic() - started) * 1000)
-        written = _write(claim, snapshot, found, pipeline, milliseconds)
+        with engine.watched() as seconds:
+            found = engine.find_and_measure(pipeline, _read(snapshot))
+            milliseconds = round((time.monotonic() - started) * 1000)
+            with engine.stage("write"):
+                written = _write(claim, snapshot, found, pipeline, milliseconds)
+        if written:
+            Snapshot.objects.filter(pk=claim.pk, fencing_token=claim.token).update(cost=costs.cost_of(seconds))
         _log.info("snapshot %d: %d faces in %d ms, written: %s", claim.pk, len(found), milliseconds, written)
 
 
@@ -72,10 +76,11 @@ def _write(
         if not queue.complete(claim, **results):
             return False
         faces = _replace_faces(session, snapshot, found, pipeline)
-        gallery = roster_gallery(course_pk=session.course_id, day=session.held_on, model_id=pipeline.model_id)
-        embeddings = {row.pk: one.face.embedding for row, one in zip(faces, found, strict=True)}
-        solving.solve_photo(session, faces, embeddings, gallery)
-        together.join_photos(session, gallery)
+        with engine.stage("match"):
+            gallery = roster_gallery(course_pk=session.course_id, day=session.held_on, model_id=pipeline.model_id)
+            embeddings = {row.pk: one.face.embedding for row, one in zip(faces, found, strict=True)}
+            solving.solve_photo(session, faces, embeddings, gallery)
+            together.join_photos(session, gallery)
         # Asked after the gallery was read: a switch of models that came before would have emptied it.
         if not face_model.is_current(pipeline):
             raise EngineNotReady("The school has changed to another face model meanwhile.")

@@ -9,6 +9,7 @@ from attendance.web.views import (
     faces,
     health,
     links,
+    metrics,
     own,
     people,
     photos,
@@ -33,6 +34,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("logout/", LogoutView.as_view(), name="logout"),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
+    path("metrics", metrics.page, name="metrics"),
     # courses and rosters
     path("courses/", courses.all_courses, name="courses"),
     path("courses/new/", courses.new, name="course-new"),

@@ -64,10 +64,12 @@ def test_request_is_one_line_with_its_pattern_and_no_address(
     handler.setFormatter(logs.JsonLine())
     handler.addFilter(logs.ContextFilter())
     access = logging.getLogger("attendance.access")
+    before = access.level
     monkeypatch.setattr(access, "handlers", [handler])
-    monkeypatch.setattr(access, "level", logging.INFO)
+    access.setLevel(logging.INFO)
     client.get("/enrol/tok3n-of-a-link/?name=Ada", headers={"X-Request-ID": "abcdef-123456"})
     client.get("/health/live")
+    access.setLevel(before)
     found = json.loads(out.getvalue())
     assert (found["method"], found["route"], found["status"]) == ("GET", "enrol/<str:token>/", 404)
     assert found["request_id"] == "abcdef-123456"

@@ -2,16 +2,14 @@
 
 from collections.abc import Callable
 from functools import wraps
-from pathlib import Path
 from typing import Final, ParamSpec, Protocol, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from attendance.services import costs
 from attendance.services.errors import ServiceError
 
 P = ParamSpec("P")
-PAGE_BYTES: Final = 4096
-STATM: Final = Path("/proc/self/statm")
 
 
 class _Outcome(Protocol):
@@ -46,7 +44,7 @@ MEMORY: Final = Gauge(
 def count_request(*, view: str, status: int, seconds: float) -> None:
     """Count an answered request."""
     REQUESTS.labels(view=view, status=f"{status // 100}xx").observe(seconds)
-    MEMORY.set(resident_bytes())
+    MEMORY.set(costs.resident_bytes())
 
 
 def counted_upload(add: Callable[P, R]) -> Callable[P, R]:
@@ -63,11 +61,3 @@ def counted_upload(add: Callable[P, R]) -> Callable[P, R]:
         return added
 
     return counted
-
-
-def resident_bytes() -> int:
-    """Give the memory that this process holds; 0 where the system does not say."""
-    try:
-        return int(STATM.read_text().split()[1]) * PAGE_BYTES
-    except OSError:
-        return 0

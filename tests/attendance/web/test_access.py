@@ -85,7 +85,17 @@ ADMIN_FORMS: Final = [
     "/school/terms/",
     "/school/people/",
 ]
-OPEN: Final = {"login", "logout", "health-live", "health-ready", "link", "link-by-hand", "link-result", "link-state"}
+OPEN: Final = {
+    "login",
+    "logout",
+    "health-live",
+    "health-ready",
+    "metrics",
+    "link",
+    "link-by-hand",
+    "link-result",
+    "link-state",
+}
 Fill = Callable[[str], str]
 
 
