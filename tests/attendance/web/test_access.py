@@ -82,6 +82,8 @@ ADMIN_FORMS: Final = [
     "/school/",
     "/school/privacy/",
     "/school/model/switch/",
+    "/school/queue/photos/{photo}/retry/",
+    "/school/queue/selfies/{selfie}/retry/",
     "/school/terms/",
     "/school/people/",
 ]
