@@ -226,16 +226,21 @@ def _load(folder: Path, manifest: Manifest) -> dict[str, int]:
     held, loaded = tables.models_at(manifest.migrations), {}
     for model in held.values():
         model._base_manager.all()._raw_delete(using="default")  # rows that migrations made
+    _set_constraints("DEFERRED")  # Django's migrations leave some of them immediate
     for table, model in held.items():
         loaded[table] = tables.load(model, folder)
     if loaded != manifest.counts:
         raise BackupRefused("Not every row of the backup was loaded.")
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # a later migration may not find checks that still wait
+    _set_constraints("IMMEDIATE")  # a later migration may not find checks that still wait
     connection.check_constraints()
     tables.set_counters(held, {})
     return loaded
+
+
+def _set_constraints(when: str) -> None:
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET CONSTRAINTS ALL {when}")
 
 
 def _migrate(migrations: list[tuple[str, str]] | None) -> None:
