@@ -1,7 +1,5 @@
 """Photos in parts: the tus protocol, header by header, and everybody who must not take part in it."""
 
-import base64
-import datetime as dt
 import hashlib
 import io
 import time
@@ -11,48 +9,13 @@ from urllib.parse import urlsplit
 import pytest
 from django.conf import LazySettings
 from django.core.handlers.wsgi import LimitedStream
-from django.test import Client
 from django.utils import timezone
 from django.utils.http import parse_http_date
 from rest_framework.test import APIClient
 
-from attendance.models import ClassSession, PartialUpload, Snapshot, UploadPart, User
-from attendance.services import partial_uploads, sessions
-from tests.attendance.api.conftest import ClientOf
+from attendance.models import ClassSession, PartialUpload, Snapshot, UploadPart
+from tests.attendance.api.tus_client import PART, TUS, ask, base64_of, begin, begun, call, patch
 from tests.fakes import class_photo
-
-PART = "application/offset+octet-stream"
-TUS = {"Tus-Resumable": "1.0.0"}
-
-
-def call(client: Any, method: str, address: str, data: bytes = b"", **extra: Any) -> Any:
-    """Send bytes as they are; the clients' own annotations want text."""
-    return client.generic(method, address, data, **extra)
-
-
-def base64_of(value: bytes | str) -> str:
-    return base64.b64encode(value.encode() if isinstance(value, str) else value).decode()
-
-
-def begin(client: Any, session: ClassSession, length: int | str, **headers: str) -> Any:
-    path = f"/api/v1/sessions/{session.pk}/uploads/"
-    return call(client, "POST", path, headers={**TUS, "Upload-Length": str(length), **headers})
-
-
-def begun(client: Any, session: ClassSession, length: int, metadata: str | None = None) -> str:
-    """Begin an upload and give its address."""
-    answer = begin(client, session, length, **({} if metadata is None else {"Upload-Metadata": metadata}))
-    assert answer.status_code == 201, answer.content
-    return str(urlsplit(answer.headers["Location"]).path)
-
-
-def patch(client: Any, address: str, start: int | str, data: bytes, **headers: str) -> Any:
-    sent = {**TUS, "Upload-Offset": str(start), **headers}
-    return call(client, "PATCH", address, data, content_type=PART, headers=sent)
-
-
-def ask(client: Any, address: str, method: str = "HEAD", **headers: str) -> Any:
-    return call(client, method, address, headers={**TUS, **headers})
 
 
 def test_photo_in_three_parts_is_the_photo(api: APIClient, class_session: ClassSession, jpeg: bytes) -> None:
@@ -305,104 +268,6 @@ def test_method_may_stand_in_a_header(api: APIClient, class_session: ClassSessio
     assert call(api, "POST", address, jpeg[:9], content_type=PART, headers=sent).headers["Upload-Offset"] == "9"
     assert ask(api, address, "POST", **{"X-HTTP-Method-Override": "DELETE"}).status_code == 204
     assert ask(api, begun(api, class_session, 5), "POST").status_code == 405
-
-
-def test_nobody_else_can_touch_an_upload(
-    api: APIClient,
-    class_session: ClassSession,
-    client_of: ClientOf,
-    other_teacher: User,
-    admin: User,
-    student_user: User,
-    nobody: APIClient,
-) -> None:
-    class_session.course.teachers.add(other_teacher)  # even a colleague of the same course
-    address = begun(api, class_session, 100)
-    expected = {404: [client_of(other_teacher), client_of(admin)], 403: [client_of(student_user)], 401: [nobody]}
-    for status, clients in expected.items():
-        for client in clients:
-            for answer in (ask(client, address), ask(client, address, "DELETE"), patch(client, address, 0, b"x")):
-                assert answer.status_code == status
-    upload = PartialUpload.objects.get()
-    assert (upload.offset, str(upload.public_id) in address) == (0, True)
-
-
-def test_session_of_another_teacher_takes_no_upload(
-    class_session: ClassSession, client_of: ClientOf, other_teacher: User, student_user: User
-) -> None:
-    assert begin(client_of(other_teacher), class_session, 10).status_code == 404
-    assert begin(client_of(student_user), class_session, 10).status_code == 403
-    assert not PartialUpload.objects.exists()
-
-
-def test_teacher_who_lost_the_course_cannot_go_on(
-    api: APIClient, class_session: ClassSession, teacher: User, jpeg: bytes
-) -> None:
-    address = begun(api, class_session, len(jpeg))
-    class_session.course.teachers.remove(teacher)
-    assert patch(api, address, 0, jpeg).status_code == 404
-    assert not Snapshot.objects.exists()
-
-
-def test_cookie_needs_the_csrf_token(class_session: ClassSession, teacher: User) -> None:
-    client = Client(enforce_csrf_checks=True)
-    client.force_login(teacher)
-    assert begin(client, class_session, 10).status_code == 403
-    token = client.get(f"/sessions/{class_session.pk}/").context["csrf_token"]
-    allowed = {"X-CSRFToken": str(token)}
-    answer = begin(client, class_session, 10, **allowed)
-    assert answer.status_code == 201
-    address = urlsplit(answer.headers["Location"]).path
-    assert patch(client, address, 0, b"x").status_code == 403
-    assert ask(client, address, "DELETE").status_code == 403
-    assert ask(client, address, "POST", **{"X-HTTP-Method-Override": "DELETE"}).status_code == 403
-    assert patch(client, address, 0, b"x", **allowed).status_code == 204
-
-
-def test_final_session_takes_no_more_and_a_reopened_one_does(
-    api: APIClient, class_session: ClassSession, teacher: User, jpeg: bytes
-) -> None:
-    address = begun(api, class_session, len(jpeg))
-    patch(api, address, 0, jpeg[:50])
-    sessions.finalise_session(session=class_session, by=teacher)
-    for answer in (patch(api, address, 50, jpeg[50:]), begin(api, class_session, 10)):
-        assert (answer.status_code, answer.json()["code"]) == (409, "session-closed")
-    sessions.reopen_session(session=class_session, by=teacher)
-    assert patch(api, address, 50, jpeg[50:]).status_code == 204
-
-
-def test_deleted_session_takes_its_uploads_along(api: APIClient, class_session: ClassSession) -> None:
-    address = begun(api, class_session, 100)
-    class_session.delete()
-    assert patch(api, address, 0, b"x").status_code == 404
-
-
-def test_upload_that_took_too_long_is_gone(api: APIClient, class_session: ClassSession, jpeg: bytes) -> None:
-    address = begun(api, class_session, len(jpeg))
-    PartialUpload.objects.update(expires_at=timezone.now() - dt.timedelta(seconds=1))
-    assert ask(api, address).status_code == 410
-    assert patch(api, address, 0, jpeg).status_code == 410
-    partial_uploads.forget_expired()
-    assert ask(api, address).status_code == 404
-
-
-def test_flood_of_beginnings_is_stopped(
-    api: APIClient, class_session: ClassSession, settings: LazySettings, teacher: User
-) -> None:
-    settings.MAX_UNFINISHED_MB = 30
-    answers = [begin(api, class_session, 1) for _ in range(31)]
-    assert [answer.status_code for answer in answers] == [201] * 30 + [429]
-    assert answers[-1].json()["code"] == "too-much-unfinished"
-    assert 0 < int(answers[-1].headers["Retry-After"]) <= 24 * 3600
-    ask(api, urlsplit(answers[0].headers["Location"]).path, "DELETE")
-    assert begin(api, class_session, 1).status_code == 201
-
-
-def test_bytes_that_lie_about_are_limited(api: APIClient, class_session: ClassSession, settings: LazySettings) -> None:
-    settings.MAX_UNFINISHED_MB = 30
-    assert [begin(api, class_session, 20_000_000).status_code for _ in range(2)] == [201, 429]
-    PartialUpload.objects.update(expires_at=timezone.now())  # what nobody can go on with does not count
-    assert begin(api, class_session, 20_000_000).status_code == 201
 
 
 def test_part_that_trickles_ends_and_is_kept(
