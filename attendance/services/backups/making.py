@@ -53,7 +53,10 @@ def make_backup(place: Path, *, keep: int | None = None) -> Path:
     Raises:
         BackupRefused: another backup is being made there, the disk is full, or a newer release is at work.
     """
-    make_private(place)
+    try:
+        make_private(place)
+    except OSError as error:
+        raise BackupRefused(f"No backup was made: {place} cannot be a folder for it ({error.strerror}).") from error
     with _lock(place):
         _drop_leftovers(place)
         made_at = timezone.now()
