@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import asdict
+from itertools import islice
 from typing import Final
 
 from django.db import DatabaseError, connections
@@ -29,7 +30,9 @@ def sweep(*, thorough: bool = True) -> int:
     queue.give_up_lost()
     renewal.queue_stale_photos()
     called = 0
-    for work in queue.overdue():
+    # Any call does any row: as many as are with the broker need no other, or a night without workers would fill it.
+    missing = max(queue.count_due() - tasks.calls_waiting(), 0)
+    for work in islice(queue.overdue(), missing):
         if not tasks.wake(work):
             queue.forget_call(work)
             break  # the broker is away: the next round tries again

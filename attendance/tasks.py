@@ -10,8 +10,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from celery import shared_task
+from celery import current_app, shared_task
 from django.db import transaction
+from kombu.exceptions import ChannelError
 
 from attendance.models import FaceModelChange, QueuedWork, Selfie, Snapshot
 from attendance.services import heartbeats, model_change, queue, working
@@ -61,6 +62,11 @@ def wake(work: QueuedWork) -> bool:
     return _broker.call(work)
 
 
+def calls_waiting() -> int:
+    """How many wake-ups lie with the broker; 0 where it does not answer, which the next call will notice."""
+    return _broker.calls_waiting()
+
+
 class _Broker:
     """Publishes, and remembers for a while that the broker is away."""
 
@@ -81,6 +87,20 @@ class _Broker:
             return False
         queue.note_call(work)
         return True
+
+    def calls_waiting(self) -> int:
+        """Count the wake-ups that no worker has fetched."""
+        if time.monotonic() < self._away_until:
+            return 0
+        try:
+            with current_app.connection_or_acquire() as connection:
+                name = current_app.conf.task_default_queue
+                return int(connection.default_channel.queue_declare(name, passive=True).message_count)
+        except ChannelError:  # a queue without a message does not exist
+            return 0
+        except Exception as error:  # as above: the round goes on, and its first call finds the broker away
+            _log.warning("the broker did not count its wake-ups (%s)", type(error).__name__)
+            return 0
 
     def forget(self) -> None:
         """Ask again at the next call."""

@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
+from kombu.transport.memory import Channel
 
 from attendance import tasks
 from attendance.models import (
@@ -53,10 +54,12 @@ def private_files(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def fresh_engine() -> Iterator[None]:
-    """No pipeline stays from one test to the next."""
+    """No pipeline and no wake-up stays from one test to the next."""
     yield
     engine.forget_pipelines()
     tasks.forget_broker_outage()
+    for waiting in Channel.queues.values():
+        waiting.queue.clear()
 
 
 def person(username: str, role: Role, name: str) -> User:

@@ -275,6 +275,12 @@ def overdue() -> Iterator[QueuedWork]:
                 yield work
 
 
+def count_due() -> int:
+    """How many rows a worker could take now."""
+    takeable = turns.due() | turns.left_behind()
+    return sum(model._default_manager.filter(takeable).count() for model in KINDS)
+
+
 def resend_seconds() -> int:
     """How long a call to a worker may go unanswered before the sweeper repeats it."""
     return max(3 * int(settings.SWEEP_SECONDS), 10)

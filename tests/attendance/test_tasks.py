@@ -174,6 +174,16 @@ class TestSweeper:
         broker("memory://")
         assert sweeper.sweep() == 1
 
+    def test_broker_that_nobody_empties_is_not_filled(self, snapshot: Snapshot) -> None:
+        long_ago = timezone.now() - dt.timedelta(hours=1)
+        assert sweeper.sweep() == 1
+        for _ in range(5):
+            Snapshot.objects.update(woken_at=long_ago)
+            assert sweeper.sweep() == 0
+        assert tasks.calls_waiting() == 1
+        app.control.purge()
+        assert sweeper.sweep() == 1
+
     def test_lost_work_is_failed_with_a_reason(self, snapshot: Snapshot) -> None:
         Snapshot.objects.update(state=WorkState.PROCESSING, attempts=3, lease_until=timezone.now() - dt.timedelta(1))
         sweeper.sweep()
