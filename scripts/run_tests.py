@@ -1,7 +1,8 @@
 """Runs all tests in groups and ends with their counts: `python -m scripts.run_tests [GROUP ...]`.
 
 The fast group runs in parallel. The slow ones start real servers, workers and browsers and hold a neural network in
-memory each, so they run one after another. A group that fails does not keep the next from running.
+memory each, so they run one after another; the fault suite runs twice, on SQLite and on a real PostgreSQL. A group that
+fails does not keep the next from running.
 """
 
 import os
@@ -21,8 +22,12 @@ CHROMIUM_NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
 SLOW: Final = ("real_faces", "postgres", "faults", "stack", "browser")
 GROUPS: Final = {
     "fast": [" and ".join(f"not {name}" for name in SLOW), "-n", str(min(os.cpu_count() or 1, 8))],
-    "slow": [" or ".join(SLOW)],
+    "slow": [" or ".join(name for name in SLOW if name != "faults")],
+    "faults": ["faults"],
+    "faults-postgres": ["faults"],
 }
+RUNNERS: Final = {"faults-postgres": "tests.on_postgresql"}
+"""What starts pytest, where it is not pytest itself."""
 
 
 @dataclass(slots=True)
@@ -69,7 +74,7 @@ def run_group(name: str) -> tuple[Counts, int]:
     report = BUILD / f"tests-{name}.xml"
     report.unlink(missing_ok=True)
     marks, *options = GROUPS[name]
-    command = [sys.executable, "-m", "pytest", "-q", "-m", marks, *options, f"--junitxml={report}"]
+    command = [sys.executable, "-m", RUNNERS.get(name, "pytest"), "-q", "-m", marks, *options, f"--junitxml={report}"]
     started = time.monotonic()
     code = subprocess.run(command, cwd=ROOT, check=False).returncode
     print(f"[{name}: {time.monotonic() - started:.0f} s]", flush=True)

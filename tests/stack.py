@@ -11,7 +11,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, Self
 
@@ -49,6 +50,7 @@ class Stack:
         self, folder: Path, *, database: Database = "sqlite", settings: Mapping[str, str] | None = None
     ) -> None:
         self.folder = folder
+        self.project = PROJECT
         self.database = database
         self.valkey_port = free_port()
         self.web_port = free_port()
@@ -137,15 +139,25 @@ class Stack:
         command = (sys.executable, "-m", "celery", "-A", "attendance", "worker", "--pool", "prefork", "-l", "INFO")
         self.spawn(name, *command, "-n", f"{name}@%h")
 
-    def start_sweeper(self) -> None:
-        """Start the sweeper."""
-        self.spawn("sweeper", sys.executable, "manage.py", "sweep")
+    def start_sweeper(self, name: str = "sweeper") -> None:
+        """Start a sweeper."""
+        self.spawn(name, sys.executable, "manage.py", "sweep")
+
+    @contextmanager
+    def having(self, environment: Mapping[str, str] | None = None, *, project: Path | None = None) -> Iterator[None]:
+        """Start what is started inside with something of its own in the environment, or from another release."""
+        kept = self.project, self.environment
+        self.project, self.environment = project or self.project, {**self.environment, **(environment or {})}
+        try:
+            yield
+        finally:
+            self.project, self.environment = kept
 
     def spawn(self, name: str, *command: str) -> None:
         """Start a process in a group of its own, its output in a file of its name."""
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                command, cwd=PROJECT, env=self.environment, stdout=log, stderr=log, start_new_session=True
+                command, cwd=self.project, env=self.environment, stdout=log, stderr=log, start_new_session=True
             )
 
     def signal(self, name: str, number: signal.Signals) -> None:
@@ -167,7 +179,11 @@ class Stack:
     def manage(self, *arguments: str) -> str:
         """Run a management command and give what it printed."""
         done = subprocess.run(
-            [sys.executable, "manage.py", *arguments], cwd=PROJECT, env=self.environment, capture_output=True, text=True
+            [sys.executable, "manage.py", *arguments],
+            cwd=self.project,
+            env=self.environment,
+            capture_output=True,
+            text=True,
         )
         assert done.returncode == 0, f"manage.py {' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
         return done.stdout

@@ -46,9 +46,10 @@ def test_a_group_that_never_reported_counts_nothing(tmp_path: Path) -> None:
     assert run_tests.read_counts(tmp_path / "missing.xml") == run_tests.Counts()
 
 
-def test_every_test_belongs_to_exactly_one_group() -> None:
-    fast, slow = (run_tests.GROUPS[name][0] for name in ("fast", "slow"))
-    assert {part.removeprefix("not ") for part in fast.split(" and ")} == set(slow.split(" or "))
+def test_every_test_belongs_to_exactly_one_group_and_faults_run_on_both_databases() -> None:
+    fast, slow, faults = (run_tests.GROUPS[name][0] for name in ("fast", "slow", "faults"))
+    assert sorted(part.removeprefix("not ") for part in fast.split(" and ")) == sorted([*slow.split(" or "), faults])
+    assert run_tests.GROUPS["faults-postgres"] == run_tests.GROUPS["faults"]
 
 
 @pytest.mark.parametrize(
