@@ -47,9 +47,9 @@ def test_a_group_that_never_reported_counts_nothing(tmp_path: Path) -> None:
 
 
 def test_every_test_belongs_to_exactly_one_group_and_faults_run_on_both_databases() -> None:
-    fast, slow, faults = (run_tests.GROUPS[name][0] for name in ("fast", "slow", "faults"))
+    fast, slow, faults, again = (run_tests.GROUPS[name][0] for name in ("fast", "slow", "faults", "faults-postgres"))
     assert sorted(part.removeprefix("not ") for part in fast.split(" and ")) == sorted([*slow.split(" or "), faults])
-    assert run_tests.GROUPS["faults-postgres"] == run_tests.GROUPS["faults"]
+    assert (faults, run_tests.RUNNERS["faults-postgres"]) == (again, "tests.on_postgresql")
 
 
 @pytest.mark.parametrize(
