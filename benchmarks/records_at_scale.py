@@ -74,16 +74,16 @@ def main() -> int:
         return _inside(options)
     faults, plans = 0, []
     for database in options.database:
-        results = measure(database, students=options.students, meetings=options.meetings)
-        faults += print_table(results)
+        results, wrong = measure(database, students=options.students, meetings=options.meetings)
+        faults += wrong
         plans.append((database, results))
     if options.write_plans:
         write_plans(plans)
     return 1 if faults else 0
 
 
-def measure(database: Database, *, students: int, meetings: int) -> list[dict[str, Any]]:
-    """Fill a database of that kind and give a result a case."""
+def measure(database: Database, *, students: int, meetings: int) -> tuple[list[dict[str, Any]], int]:
+    """Fill a database of that kind, print a line a case; give the results and how many things are wrong."""
     with tempfile.TemporaryDirectory(prefix="rollcall-scale-") as folder:
         stack = Stack(Path(folder), database=database)
         try:
@@ -95,27 +95,28 @@ def measure(database: Database, *, students: int, meetings: int) -> list[dict[st
             size = ["--students", str(students), "--meetings", str(meetings)]
             made = _run(stack, "fill", size)
             print(f"\n{database}: made in {made['seconds']:.0f} s: {_counted(made['rows'])}", flush=True)
-            return [_run(stack, case.name, size) for case in CASES]
+            print(f"{'':<26}{'first ms':>10}{'later ms':>10}{'peak MB':>9}{'answer KB':>11}{'queries':>9}  plans")
+            results, wrong = [], 0
+            for case in CASES:
+                results.append(_run(stack, case.name, size))
+                wrong += len(judge(results[-1]))
+            return results, wrong
         finally:
             stack.stop()
 
 
-def print_table(results: Iterable[dict[str, Any]]) -> int:
-    """Print a line a case and what is wrong with it; give how many things are."""
-    print(f"{'':<26}{'first ms':>10}{'later ms':>10}{'peak MB':>9}{'answer KB':>11}{'queries':>9}  plans")
-    wrong = 0
-    for result in results:
-        faults = [fault for plan in result["plans"] for fault in plan["faults"]]
-        if result["peak_mb"] > MOST_MEMORY_MB and any(word in result["name"] for word in MEMORY_LIMITED):
-            faults.append(f"takes more than {MOST_MEMORY_MB} MB")
-        verdict = "good" if not faults else " | ".join(faults)
-        print(
-            f"{result['name']:<26}{result['first_ms']:>10.0f}{result['later_ms']:>10.0f}{result['peak_mb']:>9.0f}"
-            f"{result['kilobytes']:>11.0f}{result['queries']:>9}  {verdict}",
-            flush=True,
-        )
-        wrong += len(faults)
-    return wrong
+def judge(result: dict[str, Any]) -> list[str]:
+    """Print a case's line, and give what is wrong with it."""
+    faults = [fault for plan in result["plans"] for fault in plan["faults"]]
+    if result["peak_mb"] > MOST_MEMORY_MB and any(word in result["name"] for word in MEMORY_LIMITED):
+        faults.append(f"takes more than {MOST_MEMORY_MB} MB")
+    verdict = "good" if not faults else " | ".join(faults)
+    print(
+        f"{result['name']:<26}{result['first_ms']:>10.0f}{result['later_ms']:>10.0f}{result['peak_mb']:>9.0f}"
+        f"{result['kilobytes']:>11.0f}{result['queries']:>9}  {verdict}",
+        flush=True,
+    )
+    return faults
 
 
 def write_plans(plans: Iterable[tuple[str, list[dict[str, Any]]]]) -> None:
