@@ -21,6 +21,7 @@ def make(folder: Path) -> list[str]:
     values = {
         "secret_key": secrets.token_urlsafe(50),
         "master_key": base64.b64encode(secrets.token_bytes(32)).decode(),
+        "grafana_password": secrets.token_urlsafe(18),
         "metrics_token": secrets.token_urlsafe(30),
         "database_password": password,
         "database_url": f"postgres://rollcall:{password}@postgres:5432/rollcall",

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from django.core.management import get_commands
 
 from scripts import container_secrets, settings_table
@@ -143,8 +144,28 @@ def test_every_secret_is_a_file_that_the_script_makes(tmp_path: Path) -> None:
 
 def test_no_secret_stands_in_an_environment() -> None:
     for name, service in SERVICES.items():
-        plain = {key for key in service.get("environment", {}) if re.search("KEY|SECRET|PASSWORD|TOKEN|DATABASE", key)}
-        assert all(key.endswith("_FILE") for key in plain), name
+        found = {key for key in service.get("environment", {}) if re.search("KEY|SECRET|PASSWORD|TOKEN|DATABASE", key)}
+        assert all(key.endswith("_FILE") for key in found), name
+
+
+def test_prometheus_asks_both_web_processes_by_names_that_they_answer_to() -> None:
+    asked = yaml.safe_load((ROOT / "deploy" / "monitoring" / "prometheus.yml").read_text())["scrape_configs"][0]
+    targets = asked["static_configs"][0]["targets"]
+    assert targets == SERVICES["proxy"]["environment"]["WEB"].split()
+    hosts = SERVICES["web-1"]["environment"]["ALLOWED_HOSTS"].split(",")
+    assert {target.split(":")[0] for target in targets} <= set(hosts)
+    assert asked["authorization"]["credentials_file"] == "/run/secrets/metrics_token"
+    assert list((ROOT / "deploy" / "prometheus").glob("*-rules.yml")), "the rules that it reads"
+
+
+def test_grafana_finds_the_dashboard_where_it_is_mounted() -> None:
+    folder = ROOT / "deploy" / "monitoring" / "grafana"
+    provider = yaml.safe_load((folder / "dashboards" / "rollcall.yml").read_text())["providers"][0]
+    mounts = dict(volume.removesuffix(":ro").split(":") for volume in SERVICES["grafana"]["volumes"])
+    assert mounts["./deploy/grafana"] == provider["options"]["path"]
+    assert mounts["./deploy/monitoring/grafana"] == "/etc/grafana/provisioning"
+    source = yaml.safe_load((folder / "datasources" / "prometheus.yml").read_text())["datasources"][0]
+    assert source["url"] == "http://prometheus:9090"
 
 
 def test_volumes_are_declared_and_the_data_is_shared_by_site_and_worker() -> None:

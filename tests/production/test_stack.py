@@ -1,0 +1,234 @@
+"""The production stack end to end: what a school gets from docker-compose.yml, as plain processes."""
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPSConnection
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests import stores
+from tests.fakes import class_photo
+from tests.production.running import Production
+from tests.production.school import PASSWORD
+from tests.production.stack import BUCKET, PATIENCE_SECONDS, SITE, WEBS, ProductionStack
+from tests.stack import wait_until
+from tests.story.client import Visitor
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+PHOTOS = 12
+MOST_SECONDS_A_REQUEST = 60
+
+
+@pytest.fixture(scope="module")
+def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]:
+    more = {
+        "FACE_PIPELINE_BUILDER": "tests.fakes.build_pipeline",
+        "FAKE_ENGINE_SECONDS": "0.4",
+        "LEASE_SECONDS": "8",
+        "SWEEP_SECONDS": "1",
+    }
+    with ProductionStack(tmp_path_factory.mktemp("production"), more=more) as stack:
+        yield Production(stack)
+
+
+def test_everything_that_a_photo_needs_is_ready(production: Production) -> None:
+    http = production.visitor().http
+
+    def is_ready() -> bool:
+        return http.get(f"{production.stack.url}/health/ready", timeout=MOST_SECONDS_A_REQUEST).status_code == 200
+
+    wait_until(is_ready, seconds=PATIENCE_SECONDS, what="ready, the workers' and sweepers' signs of life included")
+    workers = production.ask_database("sorted(Heartbeat.objects.filter(kind='worker').values_list('name', flat=True))")
+    assert workers == ["celery@worker", "celery@worker-2"]
+
+
+def test_selfies_were_sealed_into_the_store_and_embedded_by_the_workers(production: Production) -> None:
+    def embedded() -> bool:
+        return bool(production.ask_database("FaceTemplate.objects.count()") == 3)
+
+    wait_until(embedded, seconds=PATIENCE_SECONDS, what="three templates", every=1)
+    names = production.objects("selfies")
+    assert len(names) == 3
+    first = stores.client(production.stack.store).get_object(Bucket=BUCKET, Key=min(names))["Body"].read()
+    assert not first.startswith(b"\xff\xd8"), "a JPEG can be read by whoever reads the store"
+
+
+def test_http_leads_to_https_and_cookies_and_headers_are_safe(production: Production) -> None:
+    stack = production.stack
+    plain = requests.get(f"http://{SITE}:{stack.http_port}/login/", allow_redirects=False, timeout=30)
+    assert plain.status_code == 308
+    assert plain.headers["Location"].startswith(f"https://{SITE}")
+    teacher = production.teacher()
+    flags = {cookie.name: cookie for cookie in teacher.http.cookies}
+    assert all(cookie.secure for cookie in flags.values())
+    assert "HttpOnly" in flags["sessionid"]._rest  # type: ignore[attr-defined]  # where the library keeps it
+    answer = teacher.http.get(f"{stack.url}/", timeout=MOST_SECONDS_A_REQUEST)
+    assert answer.status_code == 200
+    assert "max-age=31536000" in answer.headers["Strict-Transport-Security"]
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    wrong = requests.get(f"http://127.0.0.1:{stack.http_port}/login/", timeout=30)
+    assert (wrong.status_code, wrong.text) == (400, "")
+    for page in (answer, plain, wrong):
+        assert not {"Server", "Via", "X-Powered-By", "Alt-Svc"} & set(page.headers), page.headers
+
+
+def test_files_of_the_pages_are_kept_by_browsers_for_long(production: Production) -> None:
+    page = production.visitor().look("/login/")
+    address = next(part.split('"')[0] for part in page.split('href="')[1:] if part.startswith("/static/"))
+    answer = production.visitor().http.get(production.stack.url + address, timeout=MOST_SECONDS_A_REQUEST)
+    assert answer.status_code == 200
+    assert "immutable" in answer.headers["Cache-Control"]
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1"])
+def test_a_wrong_host_gets_none_of_the_site(production: Production, host: str) -> None:
+    http = production.visitor().http
+    answer = http.get(f"{production.stack.url}/login/", headers={"Host": host}, timeout=MOST_SECONDS_A_REQUEST)
+    assert (answer.status_code, answer.text) == (400, "")
+    past = requests.get(
+        f"http://127.0.0.1:{production.stack.web_ports['web-1']}/login/", headers={"Host": "evil.example"}, timeout=60
+    )
+    assert past.status_code == 400
+
+
+def test_numbers_for_prometheus_need_its_token(production: Production) -> None:
+    headers = {"Authorization": f"Bearer {(production.stack.secrets / 'metrics_token').read_text()}"}
+    for url, host in (
+        (production.stack.url, f"{SITE}:{production.stack.https_port}"),
+        (
+            f"http://127.0.0.1:{production.stack.web_ports['web-1']}",
+            "web-1:8000",
+        ),  # as Prometheus asks: no proxy, no TLS
+    ):
+        http = production.visitor().http
+        http.headers["Host"] = host
+        assert http.get(f"{url}/metrics", timeout=MOST_SECONDS_A_REQUEST).status_code == 404
+        numbers = http.get(f"{url}/metrics", headers=headers, timeout=MOST_SECONDS_A_REQUEST)
+        assert numbers.status_code == 200
+        assert "rollcall_" in numbers.text
+
+
+def test_a_huge_body_is_refused_by_the_proxy_before_it_is_sent(production: Production) -> None:
+    context = ssl.create_default_context(cafile=str(production.stack.authority))
+    secure = HTTPSConnection(SITE, production.stack.https_port, context=context, timeout=MOST_SECONDS_A_REQUEST)
+    with closing(secure):
+        secure.putrequest("POST", "/login/")
+        secure.putheader("Content-Length", "700000000")
+        secure.endheaders()
+        assert secure.getresponse().status == 413
+
+
+def test_the_address_that_a_client_claims_is_not_believed(production: Production) -> None:
+    visitor = production.visitor()
+    visitor.http.headers.update({"X-Forwarded-For": "203.0.113.9", "X-Real-IP": "203.0.113.9", "Forwarded": "for=x"})
+    visitor.log_in("teacher", PASSWORD)
+    visitor.send(f"{production.session}upload/", photos=("a.jpg", class_photo("ada", seed=90), "image/jpeg"))
+    seen = production.ask_database(
+        "list(AuditEvent.objects.filter(action='photo.added').values_list('address', flat=True))"
+    )
+    assert len(seen) == 1
+    assert seen[0] in {"127.0.0.1", "::1"}
+
+
+def upload(visitor: Visitor, address: str, photo: bytes) -> list[int]:
+    """Send a photo as the page's own script does, again if that failed; give the status of each try."""
+    tries: list[int] = []
+    for _ in range(2):
+        try:
+            answer = visitor.http.post(
+                visitor.url + address,
+                data={"csrfmiddlewaretoken": visitor.http.cookies["csrftoken"]},
+                files={"photos": ("class.jpg", photo, "image/jpeg")},
+                headers={"Referer": visitor.url, "Accept": "application/json"},
+                timeout=MOST_SECONDS_A_REQUEST,
+            )
+            tries.append(answer.status_code)
+        except requests.RequestException:
+            tries.append(0)
+        if tries[-1] in {200, 201}:
+            break
+        time.sleep(1)
+    return tries
+
+
+def test_a_killed_web_process_and_a_killed_worker_lose_no_photo(production: Production) -> None:
+    stack, before = production.stack, production.ask_database("Snapshot.objects.count()")
+    tries: list[list[int]] = []
+
+    def teach(seeds: range) -> None:
+        visitor = production.teacher()
+        for seed in seeds:
+            tries.append(upload(visitor, f"{production.session}upload/", class_photo("ada", "ben", seed=seed)))
+
+    teachers = [threading.Thread(target=teach, args=(range(one, one + PHOTOS // 3),)) for one in (0, 20, 40)]
+    for one in teachers:
+        one.start()
+    wait_until(lambda: len(tries) >= 3, seconds=PATIENCE_SECONDS, what="three photos are in", every=0.05)
+    stack.kill("web-1")
+    stack.kill("worker")
+    for one in teachers:
+        one.join()
+    assert len(tries) == PHOTOS
+    assert all(one[-1] in {200, 201} for one in tries), tries
+    stack.start_service("worker")  # as `restart: unless-stopped` does
+    stack.start_service("web-1")
+
+    def all_done() -> bool:
+        counts = production.ask_database("[Snapshot.objects.filter(state=s).count() for s in ('DONE', 'FAILED')]")
+        return bool(counts == [before + PHOTOS, 0])
+
+    wait_until(all_done, seconds=PATIENCE_SECONDS, what="every photo is done", every=1)
+    names = set(production.ask_database("list(Snapshot.objects.values_list('image', flat=True))"))
+    assert len(names) == before + PHOTOS
+    assert names <= production.objects("snapshots")
+
+
+def test_the_register_is_right(production: Production) -> None:
+    marks = "sorted(AttendanceRecord.objects.values_list('student__name', 'status', 'source'))"
+    assert production.ask_database(marks) == [["Ada", "PRESENT", "RECOGNISED"], ["Ben", "PRESENT", "RECOGNISED"]]
+    page = production.teacher().look(production.session)
+    assert all(name in page for name in ("Ada", "Ben", "Cem"))
+
+
+def test_photos_are_seen_by_their_teacher_and_by_nobody_else(production: Production) -> None:
+    photo = production.ask_database("[str(Snapshot.objects.first().public_id), Snapshot.objects.first().image.name]")
+    address = f"{production.stack.url}/photos/{photo[0]}/image/"
+    seen = production.teacher().http.get(address, timeout=MOST_SECONDS_A_REQUEST)
+    assert (seen.status_code, seen.content[:2]) == (200, b"\xff\xd8")
+    assert "no-store" in seen.headers["Cache-Control"]
+    stranger = production.visitor().http.get(address, allow_redirects=False, timeout=MOST_SECONDS_A_REQUEST)
+    assert stranger.status_code == 302
+    assert "/login/" in stranger.headers["Location"]
+    store = requests.get(f"{production.stack.store}/{BUCKET}/{photo[1]}", timeout=30)
+    assert store.status_code == 403
+
+
+@pytest.mark.parametrize("name", WEBS)
+def test_each_web_process_answers_while_the_other_is_replaced(production: Production, name: str) -> None:
+    teacher = production.teacher()
+    production.stack.end(name)
+    assert [teacher.http.get(f"{production.stack.url}/", timeout=60).status_code for _ in range(10)] == [200] * 10
+    production.stack.start_service(name)
+    port = production.stack.web_ports[name]
+
+    def answers() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    wait_until(answers, seconds=PATIENCE_SECONDS, what=f"{name} is back")
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="no /proc here: environments cannot be read")
+def test_no_secret_stands_in_a_log_or_an_environment(production: Production) -> None:
+    values = [file.read_text() for file in production.stack.secrets.iterdir() if file.name != "database_url"]
+    for name, process in production.stack.processes.items():
+        environment = Path(f"/proc/{process.pid}/environ").read_bytes()
+        said = production.stack.log(name)
+        assert not any(value in said or value.encode() in environment for value in values), name
