@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from prometheus_client import multiprocess
 
 from attendance import logs
 
@@ -29,6 +28,8 @@ def on_starting(server: Any) -> None:
 
 def child_exit(server: Any, worker: Any) -> None:
     """Forget what only a living process can say; what it counted stays."""
+    from prometheus_client import multiprocess  # noqa: PLC0415  counts in files only if imported after the folder is set
+
     multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # the library has no types
 
 

@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from attendance import error_reports, logs
+from attendance.api import documentation
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.FileAwareEnv()  # NAME_FILE names a file that holds the value, as containers hand out secrets
@@ -376,29 +377,7 @@ REST_FRAMEWORK = {
     "NUM_PROXIES": TRUSTED_PROXIES,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Rollcall API",
-    "DESCRIPTION": "Everything a page does. No embedding leaves it; no path or address goes in.",
-    "VERSION": "1",
-    "OAS_VERSION": "3.1.0",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
-    "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {
-        "WorkState": "attendance.models.WorkState",
-        "SessionState": "attendance.models.ClassSession.State",
-        "Status": "attendance.models.Status",
-        "Source": "attendance.models.Source",
-        "Role": "attendance.models.Role",
-        "SelfieVerdict": "attendance.models.Selfie.Verdict",
-        "FaceOutcome": "attendance.models.DetectedFace.Outcome",
-        "FaceDecision": "attendance.models.DetectedFace.Decision",
-        "ExcusedCounts": "attendance.models.Course.Excused",
-        "UnmarkedCounts": "attendance.models.Course.Unmarked",
-    },
-}
+SPECTACULAR_SETTINGS = documentation.SETTINGS
 
 # How long an answer of /health/ready is given again, so that a flood of probes asks only once, in seconds.
 READINESS_KEPT_SECONDS = 1.0

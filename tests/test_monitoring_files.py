@@ -1,0 +1,125 @@
+"""The alert rules and the dashboard speak of metrics that there are, and each alarm says what to do."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from django.test import Client
+from django.utils import timezone
+
+from attendance.models import ClassSession, Heartbeat, Snapshot, User, WorkState
+from attendance.services import health, recognition, snapshots
+from attendance.services.metrics.exposition import exposition
+from tests.fakes import class_photo
+
+ROOT = Path(__file__).resolve().parent.parent
+RULES: list[dict[str, Any]] = yaml.safe_load((ROOT / "deploy/prometheus/rollcall-rules.yml").read_text())["groups"][0][
+    "rules"
+]
+DASHBOARD: dict[str, Any] = json.loads((ROOT / "deploy/grafana/rollcall.json").read_text())
+GUIDE = (ROOT / "docs/operations.md").read_text()
+PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
+EXPRESSIONS = [rule["expr"] for rule in RULES] + [query["expr"] for panel in PANELS for query in panel["targets"]]
+METRIC = re.compile(r"\brollcall_[a-z_]+\b")
+SELECTOR = re.compile(r"(rollcall_[a-z_]+)\{([^}]*)\}")
+MATCHER = re.compile(r'([a-z]+)(=~|!~|!=|=)"([^"]*)"')
+PROMETHEUS_OWN = {"quantile", "le", "job"}
+
+
+@pytest.fixture
+def exported(class_session: ClassSession, teacher: User, client: Client) -> dict[str, dict[str, set[str]]]:
+    """Every sample name with the values of each of its labels, from a site that has done a bit of everything."""
+    for seed, state in enumerate((WorkState.DONE, WorkState.FAILED)):
+        photo = snapshots.add_snapshot(
+            session=class_session, data=class_photo("ada", seed=seed + 1), by=teacher
+        ).snapshot
+        if state == WorkState.DONE:
+            recognition.recognise(photo.pk)
+        else:
+            Snapshot.objects.filter(pk=photo.pk).update(
+                state=state, failure_code="bad-photo", failure_reason="No.", finished_at=timezone.now()
+            )
+    for kind in ("worker", "sweeper", "retention", "backup"):
+        Heartbeat.objects.create(name=kind, kind=kind, at=timezone.now())
+    client.get("/login/")
+    found: dict[str, dict[str, set[str]]] = {}
+    for line in exposition().decode().splitlines():
+        sample = re.match(r"([a-z_]+)(?:\{(.*)\})? ", line)
+        if sample is None or line.startswith("#"):
+            continue
+        labels = found.setdefault(sample[1], {})
+        for name, value in re.findall(r'([a-z]+)="([^"]*)"', sample[2] or ""):
+            labels.setdefault(name, set()).add(value)
+    return found
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_metric_and_label_is_exported(exported: dict[str, dict[str, set[str]]]) -> None:
+    for expression in EXPRESSIONS:
+        for metric in METRIC.findall(expression):
+            assert metric in exported, expression
+        for metric, matchers in SELECTOR.findall(expression):
+            for name, operator, value in MATCHER.findall(matchers):
+                assert name in exported[metric], expression
+                if operator in {"=", "=~"} and name in {"check", "kind", "quantile", "priority"}:
+                    assert set(value.split("|")) <= exported[metric][name], expression
+        for names in re.findall(r"\b(?:by|without) \(([a-z, ]+)\)", expression):
+            known = {label for metric in METRIC.findall(expression) for label in exported[metric]}
+            assert {name.strip() for name in names.split(",")} <= known | PROMETHEUS_OWN, expression
+
+
+def test_every_check_of_readiness_has_its_alarm() -> None:
+    rules = " ".join(rule["expr"] for rule in RULES)
+    watched = {name for value in re.findall(r'check=~?"([a-z_|]+)"', rules) for name in value.split("|")}
+    watched |= set(re.findall(r'rollcall_heartbeats\{kind="([a-z]+)"\}', rules))
+    assert set(health.CHECKS) <= watched
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_expression_closes_what_it_opens(expression: str) -> None:
+    pairs, stack = {")": "(", "]": "[", "}": "{"}, []
+    for character in re.sub(r'"[^"]*"', "", expression):
+        if character in pairs.values():
+            stack.append(character)
+        elif character in pairs:
+            assert stack.pop() == pairs[character], expression
+    assert stack == []
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
+def test_alarm_says_what_is_wrong_and_where_to_read_what_to_do(rule: dict[str, Any]) -> None:
+    assert rule["annotations"]["summary"].endswith(".")
+    assert rule["labels"]["severity"] in {"warning", "critical"}
+    assert re.fullmatch(r"\d+[mh]", rule["for"])
+    file, anchor = rule["annotations"]["runbook"].split("#")
+    assert file == "docs/operations.md"
+    anchors = {
+        re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-") for title in re.findall(r"^#+ (.*)$", GUIDE, re.M)
+    }
+    assert anchor in anchors
+
+
+def test_alarms_have_names_of_their_own() -> None:
+    assert len({rule["alert"] for rule in RULES}) == len(RULES)
+
+
+def test_dashboard_has_panels_that_say_what_they_show_and_lie_beside_each_other() -> None:
+    assert len(PANELS) >= 12
+    assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
+    places = [tuple(panel["gridPos"].values()) for panel in DASHBOARD["panels"]]
+    assert len(set(places)) == len(places)
+    for panel in PANELS:
+        assert panel["description"].endswith(".")
+        assert panel["targets"]
+        assert panel["datasource"]["uid"] == "${source}"
+
+
+def test_scrape_names_the_rules_and_brings_the_token() -> None:
+    scrape = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
+    assert scrape["rule_files"] == ["rollcall-rules.yml"]
+    (job,) = scrape["scrape_configs"]
+    assert (job["job_name"], job["metrics_path"]) == ("rollcall", "/metrics")
+    assert "credentials_file" in job["authorization"]
