@@ -14,7 +14,6 @@ from typing import Any, Final
 
 from locust import HttpUser, constant, events, task
 from locust.env import Environment
-from locust.exception import StopUser
 
 _TEACHERS: Final = int(os.environ["MORNING_TEACHERS"])
 _PHOTO: Final = Path(os.environ["MORNING_PHOTO"]).read_bytes()
@@ -51,7 +50,9 @@ class Teacher(HttpUser):
             _finished.append(self.number)
             if len(_finished) >= _TEACHERS and self.environment.runner is not None:
                 self.environment.runner.quit()
-        raise StopUser
+        # Whoever left would be replaced while the others still arrive.
+        while True:
+            time.sleep(_POLL_SECONDS)
 
     def _log_in(self) -> None:
         page = self.client.get("/login/", name="login page")
@@ -103,7 +104,7 @@ class Teacher(HttpUser):
         )
 
     def _headers(self) -> dict[str, str]:
-        return {"X-CSRFToken": self.client.cookies.get("csrftoken", "")}
+        return {"X-CSRFToken": str(self.client.cookies.get("csrftoken", ""))}
 
     def _found(self, pattern: str, text: str) -> str:
         found = re.search(pattern, text)
@@ -112,16 +113,22 @@ class Teacher(HttpUser):
         return found.group(1)
 
 
-@events.request.add_listener
 def _keep(name: str, response_time: float, exception: BaseException | None, **_more: Any) -> None:
     _answers.append({"name": name, "ms": response_time, "error": "" if exception is None else str(exception)})
 
 
-@events.user_error.add_listener
 def _keep_error(user_instance: Any, exception: BaseException, **_more: Any) -> None:
     _answers.append({"name": "a teacher gave up", "ms": 0.0, "error": str(exception)})
 
 
-@events.quitting.add_listener
 def _write(environment: Environment, **_more: Any) -> None:
     _RESULTS.write_text(json.dumps({"answers": _answers, "finished": len(_finished)}))
+
+
+_LISTENERS: Final[tuple[tuple[Any, Any], ...]] = (
+    (events.request, _keep),
+    (events.user_error, _keep_error),
+    (events.quitting, _write),
+)
+for _event, _listener in _LISTENERS:
+    _event.add_listener(_listener)

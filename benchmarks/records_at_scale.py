@@ -15,17 +15,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks import real_site
 from tests.stack import PROJECT, Database, Stack
 
 MOST_MEMORY_MB: Final = 200
 MEMORY_LIMITED: Final = ("export", "at risk")
 PLANS_PAGE: Final = PROJECT / "docs" / "scaling.md"
-BEGIN, END = "<!-- plans: begin -->", "<!-- plans: end -->"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +72,12 @@ def main() -> int:
     options = parser.parse_args()
     if options.inside:
         return _inside(options)
-    faults, plans = 0, []
+    faults = 0
     for database in options.database:
         results, wrong = measure(database, students=options.students, meetings=options.meetings)
         faults += wrong
-        plans.append((database, results))
-    if options.write_plans:
-        write_plans(plans)
+        if options.write_plans:
+            write_plans(database, results)
     return 1 if faults else 0
 
 
@@ -91,7 +90,7 @@ def measure(database: Database, *, students: int, meetings: int) -> tuple[list[d
             if database == "postgresql":
                 stack.start_postgres()
             stack.manage("migrate", "--verbosity", "0")
-            stack.manage("collectstatic", "--noinput", "--verbosity", "0")
+            real_site.collect_static(stack)
             size = ["--students", str(students), "--meetings", str(meetings)]
             made = _run(stack, "fill", size)
             print(f"\n{database}: made in {made['seconds']:.0f} s: {_counted(made['rows'])}", flush=True)
@@ -119,19 +118,16 @@ def judge(result: dict[str, Any]) -> list[str]:
     return faults
 
 
-def write_plans(plans: Iterable[tuple[str, list[dict[str, Any]]]]) -> None:
-    """Put the plans between the two marks of docs/scaling.md."""
-    text = PLANS_PAGE.read_text()
-    head, rest = text.split(BEGIN, 1)
-    tail = rest.split(END, 1)[1]
-    parts = []
-    for database, results in plans:
-        parts.append(f"### {'PostgreSQL' if database == 'postgresql' else 'SQLite'}\n")
-        for result in results:
-            steps = ["\n".join(plan["lines"]) for plan in result["plans"]]
-            if steps:
-                parts.append(f"{result['name']}:\n\n```\n" + "\n\n".join(steps) + "\n```\n")
-    PLANS_PAGE.write_text(f"{head}{BEGIN}\n\n" + "\n".join(parts) + f"\n{END}{tail}")
+def write_plans(database: str, results: list[dict[str, Any]]) -> None:
+    """Put a database's plans between its two marks in docs/scaling.md."""
+    begin, end = f"<!-- plans of {database}: begin -->", f"<!-- plans of {database}: end -->"
+    head, rest = PLANS_PAGE.read_text().split(begin, 1)
+    parts = [
+        f"{result['name']}:\n\n```\n" + "\n\n".join("\n".join(plan["lines"]) for plan in result["plans"]) + "\n```\n"
+        for result in results
+        if result["plans"]
+    ]
+    PLANS_PAGE.write_text(f"{head}{begin}\n\n" + "\n".join(parts) + f"\n{end}" + rest.split(end, 1)[1])
 
 
 def _counted(rows: dict[str, int]) -> str:
