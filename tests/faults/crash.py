@@ -14,8 +14,17 @@ from typing import Any, Final
 from django.db import connection
 
 from attendance import tasks
-from attendance.models import AttendanceRecord, ClassSession, DetectedFace, Snapshot, Status, User, WorkState
-from attendance.services import queue, sessions, snapshots
+from attendance.models import (
+    AttendanceRecord,
+    ClassSession,
+    DetectedFace,
+    PartialUpload,
+    Snapshot,
+    Status,
+    User,
+    WorkState,
+)
+from attendance.services import engine, partial_uploads, queue, sessions, snapshots
 from attendance.services.errors import SessionClosed
 from tests.fakes import class_photo
 
@@ -24,6 +33,21 @@ def upload() -> None:
     """Take in a photo."""
     session, teacher = ClassSession.objects.get(), User.objects.get(role="TEACHER")
     tasks.wake(snapshots.add_snapshot(session=session, data=class_photo("ada", seed=9), by=teacher, key="k").snapshot)
+
+
+def upload_in_parts() -> None:
+    """Send a photo in three parts, going on where the last one to be killed got to."""
+    teacher, data = User.objects.get(role="TEACHER"), class_photo("ada", seed=11)
+    begun = PartialUpload.objects.first() or partial_uploads.begin(
+        session=ClassSession.objects.get(), by=teacher, length=len(data), sha256=engine.sha256_of(data)
+    )
+    part = len(data) // 3 + 1
+    for start in range(0, len(data), part):
+        if start == begun.offset and begun.finished_at is None:
+            partial_uploads.add_part(upload=begun, start=start, data=data[start : start + part], by=teacher)
+    snapshot = PartialUpload.objects.get().snapshot
+    assert snapshot is not None
+    tasks.wake(snapshot)
 
 
 def recognise() -> None:
@@ -40,6 +64,15 @@ def finalise() -> None:
 def nothing_or_all_of_upload() -> None:
     """The photo is queued, or not there."""
     assert [photo.state for photo in Snapshot.objects.all()] in ([], [WorkState.QUEUED])
+
+
+def no_byte_counts_twice() -> None:
+    """The parts that count join without a gap up to where the upload stands, and no photo comes of it twice."""
+    for begun in PartialUpload.objects.all():
+        kept = sum(begun.parts.values_list("size", flat=True))
+        assert kept == begun.offset if begun.finished_at is None else kept == 0
+        assert begun.finished_at is None or begun.snapshot is not None
+    assert Snapshot.objects.count() <= 1
 
 
 def nothing_or_all_of_recognise() -> None:
@@ -61,6 +94,7 @@ def nothing_or_all_of_finalise() -> None:
 
 DEEDS: Final[dict[str, tuple[Callable[[], None], Callable[[], None]]]] = {
     "upload": (upload, nothing_or_all_of_upload),
+    "upload_in_parts": (upload_in_parts, no_byte_counts_twice),
     "recognise": (recognise, nothing_or_all_of_recognise),
     "finalise": (finalise, nothing_or_all_of_finalise),
 }
