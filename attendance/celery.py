@@ -33,8 +33,10 @@ def log_like_the_site(**kwargs: Any) -> None:
 
 
 @celeryd_init.connect
-def leave_out_the_banner(instance: Any, **kwargs: Any) -> None:
-    """Print no banner among lines that a machine reads."""
+def speak_as_the_site(instance: Any, **kwargs: Any) -> None:
+    """Turn warnings of the start into lines as well, and print no banner among those that a machine reads."""
+    log_like_the_site()
+    logging.captureWarnings(True)
     instance.quiet = instance.quiet or settings.LOG_FORMAT == "json"
 
 
