@@ -46,3 +46,30 @@ document.addEventListener("change", (event) => {
   const { target } = event;
   if (target.matches("[data-sends]") && target.files?.length) target.form.requestSubmit();
 });
+
+// Class photos that still wait in this browser: they go on from any page, and nobody who signs out leaves them behind.
+const WAITING = "rollcall-photos-waiting";
+const FORGET_MS = 2000;
+
+function photosMayWait() {
+  try {
+    return localStorage.getItem(WAITING) === "1";
+  } catch {
+    return false;
+  }
+}
+
+if (photosMayWait() && document.body.dataset.user && !document.getElementById("upload")) {
+  const { user, sent, network } = document.body.dataset;
+  const token = JSON.parse(document.body.getAttribute("hx-headers"))["X-CSRFToken"];
+  import("./resume.js").then(({ resume }) => resume({ user, token, sent, network }));
+}
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (!form.matches("[data-signs-out]") || !photosMayWait()) return;
+  event.preventDefault();
+  const { forgetAll } = await import("./kept.js");
+  await Promise.race([forgetAll().catch(() => {}), new Promise((resolve) => setTimeout(resolve, FORGET_MS))]);
+  form.submit();
+});

@@ -1,101 +1,155 @@
-// Photos go up one by one, each with its own bar; a lost connection can be tried again without a second copy.
+// The photos of the session page: chosen, kept, sent, each with its own line.
 
+import { keep, waiting } from "./kept.js";
 import { notify } from "./notices.js";
+import { Queue } from "./queue.js";
+import { sha256Of } from "./sending.js";
 
 const ACCEPTED = /^image\/(jpeg|png|webp|heic|heif)$|^$/;
 
-function line(form, file) {
-  const item = document.createElement("li");
-  const picture = document.createElement("img");
-  picture.alt = "";
-  picture.src = URL.createObjectURL(file);
-  picture.addEventListener("load", () => URL.revokeObjectURL(picture.src), { once: true });
-  picture.addEventListener("error", () => picture.removeAttribute("src"), { once: true });
-  const name = document.createElement("span");
-  name.className = "name";
-  name.textContent = file.name || "photo";
-  const state = document.createElement("span");
-  const bar = document.createElement("progress");
-  bar.max = 1;
-  bar.value = 0;
-  bar.setAttribute("aria-label", `${form.dataset.sending} ${name.textContent}`);
-  state.append(bar);
-  item.append(picture, name, state);
-  return { item, state, bar };
-}
-
-function failed(form, file, key, parts, sentence) {
-  const text = document.createElement("span");
-  text.className = "tag bad";
-  text.textContent = `! ${sentence}`;
-  const again = document.createElement("button");
-  again.type = "button";
-  again.className = "small plain";
-  again.textContent = form.dataset.retry;
-  again.addEventListener("click", () => {
-    parts.state.replaceChildren(parts.bar);
-    parts.bar.value = 0;
-    send(form, file, key, parts);
-  });
-  parts.state.replaceChildren(text, " ", again);
-}
-
-function arrived(form, parts, answer) {
-  const text = document.createElement("span");
-  const created = answer.created?.[0];
-  text.className = created ? "tag wait" : "tag";
-  text.textContent = created ? `✓ ${form.dataset.queued}` : form.dataset.known;
-  parts.state.replaceChildren(text);
-  htmx.trigger(document.body, "photos-added");
-  setTimeout(() => parts.item.remove(), created ? 4000 : 8000);
-}
-
-function send(form, file, key, parts) {
-  return new Promise((resolve) => {
-    const body = new FormData();
-    body.append("photos", file, file.name || "photo.jpg");
-    const request = new XMLHttpRequest();
-    request.open("POST", form.action);
-    request.responseType = "json";
-    request.setRequestHeader("Accept", "application/json");
-    request.setRequestHeader("Idempotency-Key", key);
-    request.setRequestHeader("X-CSRFToken", form.elements.csrfmiddlewaretoken.value);
-    request.upload.addEventListener("progress", (event) => {
-      if (event.lengthComputable) parts.bar.value = event.loaded / event.total;
-    });
-    request.addEventListener("load", () => {
-      if (request.status < 300) arrived(form, parts, request.response ?? {});
-      else failed(form, file, key, parts, request.response?.detail ?? form.dataset.failed);
-      resolve();
-    });
-    request.addEventListener("error", () => {
-      failed(form, file, key, parts, form.dataset.failed);
-      resolve();
-    });
-    request.send(body);
-  });
-}
-
-function newKey() {
+function newId() {
   if (crypto.randomUUID) return crypto.randomUUID();
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-async function sendAll(form, files) {
-  const list = document.getElementById("uploads");
-  const photos = [...files].filter((file) => ACCEPTED.test(file.type));
-  if (!photos.length && files.length) notify("Only photos: JPEG, PNG, WebP or HEIC.");
-  const waiting = photos.map((file) => ({ file, key: newKey(), parts: line(form, file) }));
-  list.hidden = false;
-  list.append(...waiting.map(({ parts }) => parts.item));
-  for (const { file, key, parts } of waiting) await send(form, file, key, parts);
+function element(name, className, text = "") {
+  const made = document.createElement(name);
+  made.className = className;
+  made.textContent = text;
+  return made;
 }
 
-/** Take photos from camera, files, drop and paste. */
-export function startUploads(form) {
+function button(text, about, act) {
+  const made = element("button", "small plain", text);
+  made.type = "button";
+  made.append(element("span", "visually-hidden", ` ${about}`));
+  made.addEventListener("click", act);
+  return made;
+}
+
+/** The lines below the form. */
+class Lines {
+  constructor(form) {
+    this.words = form.dataset;
+    this.list = form.querySelector("#uploads");
+    this.line = form.querySelector("#uploads-state");
+    this.items = new Map();
+  }
+
+  changed(entry) {
+    const { item, bar, state } = this.#item(entry);
+    if (entry.state === "cancelled" || entry.state === "elsewhere") return this.#remove(entry, 0);
+    const cancel = () => button(this.words.cancel, entry.photo.name, () => this.queue.cancel(entry));
+    if (entry.state === "waiting" || entry.state === "sending") {
+      state.replaceChildren(bar, cancel());
+      this.progress(entry);
+    } else if (entry.state === "arrived") {
+      const text = entry.isNew ? `✓ ${this.words.queued}` : this.words.known;
+      state.replaceChildren(element("span", entry.isNew ? "tag wait" : "tag", text));
+      htmx.trigger(document.body, "photos-added");
+      this.#remove(entry, entry.isNew ? 4000 : 8000);
+    } else {
+      const sentence = entry.state === "signed-out" ? this.words.signedOut : entry.sentence || this.words.failed;
+      const again = button(this.words.retry, entry.photo.name, () => this.queue.retry(entry));
+      state.replaceChildren(element("span", "problem", `! ${sentence}`), again, cancel());
+    }
+    item.dataset.state = entry.state;
+  }
+
+  progress(entry) {
+    this.#item(entry).bar.value = entry.share;
+  }
+
+  /** One line for all: how many have arrived, and what the others wait for. */
+  summary(queue) {
+    const all = queue.entries.length - queue.count("cancelled", "elsewhere");
+    const sent = queue.count("arrived");
+    const open = queue.count("waiting", "sending");
+    let text = this.words.sent.replace("{sent}", sent).replace("{all}", all);
+    if (open && queue.network === "away") text += `, ${this.words.network}`;
+    const told = queue.entries.find((entry) => entry.state === "waiting" && entry.sentence);
+    if (told) text += `. ${told.sentence}`;
+    const show = all > 0 && (open > 0 || sent > 0);
+    if (!show) text = "";
+    if (this.line.textContent !== text) this.line.textContent = text;
+    this.line.classList.toggle("away", open > 0 && queue.network === "away");
+  }
+
+  #item(entry) {
+    const known = this.items.get(entry);
+    if (known) return known;
+    const item = document.createElement("li");
+    const picture = document.createElement("img");
+    picture.alt = "";
+    picture.src = URL.createObjectURL(entry.photo.file);
+    picture.addEventListener("load", () => URL.revokeObjectURL(picture.src), { once: true });
+    picture.addEventListener("error", () => picture.removeAttribute("src"), { once: true });
+    const bar = document.createElement("progress");
+    bar.max = 1;
+    bar.setAttribute("aria-label", `${this.words.sending} ${entry.photo.name}`);
+    const state = element("span", "state");
+    item.append(picture, element("span", "name", entry.photo.name), state);
+    this.list.hidden = false;
+    this.list.append(item);
+    const made = { item, bar, state };
+    this.items.set(entry, made);
+    return made;
+  }
+
+  #remove(entry, milliseconds) {
+    const { item } = this.#item(entry);
+    setTimeout(() => {
+      item.remove();
+      this.list.hidden = !this.list.children.length;
+    }, milliseconds);
+  }
+}
+
+/** Put a chosen file where a reload cannot lose it. The bytes are read once: a phone may take the file itself away. */
+async function keptPhoto(form, file) {
+  const buffer = await file.arrayBuffer();
+  const photo = {
+    id: newId(),
+    user: form.dataset.user,
+    session: form.dataset.session,
+    endpoint: form.dataset.parts,
+    name: file.name || "photo.jpg",
+    file: new Blob([buffer], { type: file.type }),
+    sha256: await sha256Of(buffer),
+    address: null,
+    addedAt: Date.now(),
+  };
+  await keep(photo);
+  return photo;
+}
+
+/** Take photos from camera, files, drop and paste, and go on with those that a reload or a lost network left behind. */
+export async function startUploads(form) {
   if (!form) return;
+  const lines = new Lines(form);
+  const queue = new Queue(form.elements.csrfmiddlewaretoken.value, lines);
+  lines.queue = queue;
+  const take = async (files) => {
+    const photos = [...files].filter((file) => ACCEPTED.test(file.type));
+    if (!photos.length && files.length) notify(form.dataset.only);
+    for (const file of photos) {
+      try {
+        queue.add(await keptPhoto(form, file));
+        lines.summary(queue);
+        queue.run();
+      } catch {
+        notify(form.dataset.unreadable);
+      }
+    }
+  };
+  listen(form, take);
+  for (const photo of await waiting(form.dataset.user, form.dataset.session)) queue.add(photo);
+  if (queue.entries.length) queue.run();
+}
+
+function listen(form, take) {
   form.addEventListener("change", (event) => {
-    sendAll(form, [...event.target.files]);
+    take([...event.target.files]);
     event.target.value = "";
   });
   for (const kind of ["dragover", "dragenter"]) {
@@ -107,9 +161,9 @@ export function startUploads(form) {
   for (const kind of ["dragleave", "drop"]) form.addEventListener(kind, () => form.classList.remove("over"));
   form.addEventListener("drop", (event) => {
     event.preventDefault();
-    sendAll(form, event.dataTransfer.files);
+    take(event.dataTransfer.files);
   });
   document.addEventListener("paste", (event) => {
-    if (event.clipboardData?.files.length) sendAll(form, event.clipboardData.files);
+    if (event.clipboardData?.files.length) take(event.clipboardData.files);
   });
 }

@@ -1,0 +1,78 @@
+// Photos on their way to the server, kept in this browser's own database until they have arrived: a day at most.
+// Class photos are personal data: they are nobody else's who uses this browser, and signing out removes them all.
+
+import "../vendor/idb-keyval/idb-keyval.js";
+
+const { clear, createStore, del, entries, get, set } = globalThis.idbKeyval;
+const store = createStore("rollcall-uploads", "photos");
+const DAY_MS = 24 * 3600 * 1000;
+/** Tells `app.js` on every page that there is something to look for, without opening the database each time. */
+const SIGN = "rollcall-photos-waiting";
+/** Where the database is not to be had (some private windows), photos live as long as the page. */
+const onThisPageOnly = new Set();
+
+const keyOf = (photo) => `${photo.user}/${photo.session}/${photo.id}`;
+
+function sign(waiting) {
+  try {
+    if (waiting) localStorage.setItem(SIGN, "1");
+    else localStorage.removeItem(SIGN);
+  } catch {
+    // Without it only this page goes on by itself.
+  }
+}
+
+/** Keep a photo, or what has become known about it. */
+export async function keep(photo) {
+  try {
+    await set(keyOf(photo), photo, store);
+    onThisPageOnly.delete(photo.id);
+    sign(true);
+  } catch {
+    onThisPageOnly.add(photo.id);
+  }
+}
+
+/** Whether a photo still waits: another page of this browser may have sent it, or the person has signed out. */
+export async function waits(photo) {
+  if (onThisPageOnly.has(photo.id)) return true;
+  try {
+    return (await get(keyOf(photo), store)) !== undefined;
+  } catch {
+    return true;
+  }
+}
+
+/** Forget a photo. */
+export async function drop(photo) {
+  onThisPageOnly.delete(photo.id);
+  try {
+    await del(keyOf(photo), store);
+  } catch {
+    // It was never there.
+  }
+}
+
+/** Give this person's photos, oldest first, of one session or of all; whoever's photo is a day old is forgotten. */
+export async function waiting(user, session = null) {
+  try {
+    const all = await entries(store);
+    const old = all.filter(([, photo]) => Date.now() - photo.addedAt > DAY_MS);
+    await Promise.all(old.map(([key]) => del(key, store)));
+    sign(all.length > old.length);
+    return all
+      .map(([, photo]) => photo)
+      .filter((photo) => Date.now() - photo.addedAt <= DAY_MS && photo.user === user)
+      .filter((photo) => session === null || photo.session === session)
+      .sort((one, other) => one.addedAt - other.addedAt);
+  } catch {
+    return [];
+  }
+}
+
+/** Forget every photo in this browser. */
+export async function forgetAll() {
+  onThisPageOnly.clear();
+  await clear(store);
+  sign(false);
+}

@@ -1,0 +1,146 @@
+// The order in which photos go up: one after the other, again after a break, at once when the network is back.
+
+import { drop, keep, waits } from "./kept.js";
+import { giveUp, sendOnce } from "./sending.js";
+
+const PAUSES_MS = [1000, 2000, 4000, 8000, 15_000, 30_000];
+const LONGEST_PAUSE_MS = 5 * 60_000;
+/** A photo that the server asks to begin again so often is not going to arrive. */
+const MOST_BEGINNINGS = 3;
+
+/** Wait, but not longer than until the network is back. */
+function pause(milliseconds) {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      window.removeEventListener("online", done);
+      resolve();
+    };
+    const timer = setTimeout(done, milliseconds);
+    window.addEventListener("online", done, { once: true });
+  });
+}
+
+export class Queue {
+  /**
+   * @param {string} token what proves to the server that it is this page that sends
+   * @param {object} view told of each change: `progress(entry)`, `changed(entry)`, `summary(queue)`
+   */
+  constructor(token, view) {
+    this.token = token;
+    this.view = view;
+    this.entries = [];
+    this.network = "there";
+    this.running = false;
+  }
+
+  /** Add a photo that `kept.js` holds. */
+  add(photo) {
+    const entry = { photo, state: "waiting", share: 0, beginnings: 0, sentence: "" };
+    this.entries.push(entry);
+    this.view.changed(entry);
+    return entry;
+  }
+
+  /** Send what waits. Only one page of a browser does at a time; the others take over when it is closed. */
+  async run() {
+    if (this.running) return;
+    this.running = true;
+    const work = () => this.#drain();
+    try {
+      if (navigator.locks) await navigator.locks.request("rollcall-uploads", work);
+      else await work();
+    } finally {
+      this.running = false;
+      this.view.summary(this);
+    }
+  }
+
+  /** Let a photo that failed be tried again. */
+  retry(entry) {
+    Object.assign(entry, { state: "waiting", share: 0, beginnings: 0, sentence: "" });
+    this.view.changed(entry);
+    return this.run();
+  }
+
+  /** Take a photo back that has not arrived. */
+  async cancel(entry) {
+    entry.state = "cancelled";
+    entry.stop?.();
+    giveUp(entry.photo, this.token);
+    await drop(entry.photo);
+    this.view.changed(entry);
+    this.view.summary(this);
+  }
+
+  count(...states) {
+    return this.entries.filter((entry) => states.includes(entry.state)).length;
+  }
+
+  async #drain() {
+    let failures = 0;
+    for (let entry = this.#next(); entry; entry = this.#next()) {
+      const before = entry.share;
+      const outcome = await this.#try(entry);
+      const wait = await this.#settle(entry, outcome);
+      failures = wait === null || entry.share > before ? 0 : failures + 1;
+      this.view.changed(entry);
+      this.view.summary(this);
+      if (wait !== null) await pause(Math.min(Math.max(wait, PAUSES_MS[Math.min(failures, 5)]), LONGEST_PAUSE_MS));
+    }
+  }
+
+  #next() {
+    return this.entries.find((entry) => entry.state === "waiting");
+  }
+
+  async #try(entry) {
+    if (!(await waits(entry.photo))) return { kind: "elsewhere" };
+    if (entry.state !== "waiting") return { kind: "stopped" };
+    entry.state = "sending";
+    this.view.changed(entry);
+    this.view.summary(this);
+    const { result, stop } = sendOnce(entry.photo, {
+      token: this.token,
+      onAddress: (address) => this.#note(entry, address),
+      onProgress: (share) => {
+        entry.share = share;
+        if (this.network !== "there") {
+          this.network = "there";
+          this.view.summary(this);
+        }
+        this.view.progress(entry);
+      },
+    });
+    entry.stop = stop;
+    return result;
+  }
+
+  /** Write down what became of a try; gives how many milliseconds to wait, or null to go on. */
+  async #settle(entry, { kind, isNew, seconds, sentence }) {
+    if (entry.state === "cancelled") return null;
+    this.network = kind === "offline" ? "away" : "there";
+    entry.sentence = sentence ?? "";
+    if (kind === "offline" || kind === "later") {
+      entry.state = "waiting";
+      return (seconds ?? 0) * 1000;
+    }
+    if (kind === "again" && ++entry.beginnings < MOST_BEGINNINGS) {
+      entry.state = "waiting";
+      entry.share = 0;
+      await this.#note(entry, null);
+      return null;
+    }
+    entry.state = kind;
+    if (kind === "arrived") Object.assign(entry, { share: 1, isNew });
+    // What signing in or reopening the session can mend stays; another photo of the same bytes would fail again.
+    if (kind === "arrived" || kind === "refused") await drop(entry.photo);
+    return null;
+  }
+
+  async #note(entry, address) {
+    if (entry.photo.address === address || entry.state === "cancelled") return;
+    entry.photo.address = address;
+    if (await waits(entry.photo)) await keep(entry.photo);
+  }
+}
