@@ -81,7 +81,7 @@ def note(kind: Forgotten, *, students: Iterable[int] = (), files: Iterable[str] 
     if not students and not files:
         return
     entry = Erasure(uuid.uuid4().hex, installation_id(), timezone.now(), kind, students, files, keep_name)
-    _write(f"{FOLDER}/{entry.at:%Y%m%dT%H%M%S}-{entry.uid}.json", entry.line())
+    _write(f"{FOLDER}/{entry.at:%Y%m%dT%H%M%S}-{entry.uid}.json", f"{entry.line()}\n")
 
 
 def installation_id() -> str:
@@ -111,14 +111,24 @@ def kept_here() -> list[Erasure]:
     for name in names:
         if name.endswith(".json"):
             with storage.open(f"{FOLDER}/{name}") as file:
-                found += _parsed([bytes(file.read()).decode()])
+                text = bytes(file.read()).decode()
+            try:
+                found.append(_entry(text))
+            except json.JSONDecodeError:
+                continue  # half written: the change that it names never committed
     return sorted(found, key=lambda entry: (entry.at, entry.uid))
 
 
 def read_copy(path: Path) -> list[Erasure]:
-    """Give the entries of a list that a backup left beside itself."""
-    with path.open(encoding="utf-8") as lines:
-        return _parsed(lines)
+    """Give the entries of a list that a backup left beside itself, or of a copied folder of entries.
+
+    Raises:
+        ValueError: a line is none.
+    """
+    found = []
+    for file in sorted(path.glob("*.json")) if path.is_dir() else [path]:
+        found += [_entry(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return found
 
 
 def write_copy(path: Path) -> int:
@@ -138,26 +148,17 @@ def write_copy(path: Path) -> int:
     return len(known)
 
 
-def _parsed(lines: Iterable[str]) -> list[Erasure]:
-    """Read entries; a half line is of a change that never committed."""
-    found = []
-    for line in lines:
-        try:
-            said: dict[str, Any] = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        found.append(
-            Erasure(
-                uid=said["uid"],
-                installation=said["installation"],
-                at=dt.datetime.fromisoformat(said["at"]),
-                kind=Forgotten(said["kind"]),
-                students=tuple(said["students"]),
-                files=tuple(said["files"]),
-                keep_name=said["keep_name"],
-            )
-        )
-    return found
+def _entry(line: str) -> Erasure:
+    said: dict[str, Any] = json.loads(line)
+    return Erasure(
+        uid=said["uid"],
+        installation=said["installation"],
+        at=dt.datetime.fromisoformat(said["at"]),
+        kind=Forgotten(said["kind"]),
+        students=tuple(said["students"]),
+        files=tuple(said["files"]),
+        keep_name=said["keep_name"],
+    )
 
 
 def _storage() -> Storage:

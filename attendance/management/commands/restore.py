@@ -4,6 +4,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from attendance.services import backups
@@ -25,7 +26,12 @@ class Command(BaseCommand):
         parser.add_argument("--replace", action="store_true", help="delete what is in the database; asks first")
         parser.add_argument("--yes", action="store_true", help="with --replace: do not ask")
         parser.add_argument(
-            "--erasures", metavar="FILE", type=Path, action="append", default=[], help="a further list of the forgotten"
+            "--erasures",
+            metavar="PATH",
+            type=Path,
+            action="append",
+            default=[],
+            help="a list of the forgotten, or a copy of DATA_DIR/erasures",
         )
         parser.add_argument(
             "--no-erasures-known", action="store_true", help="restore without any list of whom was erased since"
@@ -33,6 +39,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, backup: Path, **options: Any) -> None:
         """Check, ask, restore and report."""
+        settings.DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)  # a new machine has none yet
         try:
             planned = backups.plan(
                 backup.absolute(),

@@ -33,7 +33,7 @@ _MAY_BE_THERE: Final = frozenset(
 ALIVE_SECONDS: Final = 60
 NO_LIST: Final = (
     "No list of the forgotten lies beside this backup or in this site's storage. Whoever was erased or withdrew "
-    "consent after the backup was made would come back, which the law forbids. Give the list with --erasures FILE. "
+    "consent after the backup was made would come back, which the law forbids. Give the list with --erasures PATH. "
     "With --no-erasures-known you say that nobody was, or that you will erase them again by hand, at once."
 )
 
@@ -171,9 +171,14 @@ def _require_stopped() -> None:
 def _erasures(folder: Path, lists: list[Path], installation: str) -> tuple[list[Erasure], bool]:
     """Give the entries of this installation, and whether there was any list at all."""
     beside = folder.parent / erasures.LIST_NAME
-    copies = [path for path in [beside, *lists] if path.exists()]
-    here = erasures.kept_here()
-    every = {entry.uid: entry for entry in [*here, *(one for path in copies for one in erasures.read_copy(path))]}
+    copies, here = [*([beside] if beside.exists() else []), *lists], erasures.kept_here()
+    try:
+        copied = [entry for path in copies for entry in erasures.read_copy(path)]
+    except (OSError, ValueError, KeyError) as error:
+        raise BackupRefused(
+            f"A list of the forgotten cannot be read, and no part of it may be left out: {error}"
+        ) from error
+    every = {entry.uid: entry for entry in [*here, *copied]}
     ours = [entry for entry in every.values() if entry.installation == installation]
     return sorted(ours, key=lambda entry: (entry.at, entry.uid)), bool(copies or here)
 

@@ -159,6 +159,23 @@ def test_the_list_beside_the_backups_does_where_the_site_lost_its_own(
     assert Student.objects.get(pk=working.ada.pk).erased_at is not None
 
 
+def test_a_copy_of_the_entries_does_as_well_and_a_broken_one_is_refused(
+    backup: Path, working: School, admin: User, tmp_path: Path, private_files: Path
+) -> None:
+    privacy.erase_student(student=working.ada, by=admin)
+    copy = tmp_path / "copy"
+    shutil.move(private_files.parent / erasures.FOLDER, copy)
+    lose_the_database()
+    with (copy / "broken.json").open("w") as file:
+        file.write('{"uid": "half a li')
+    for path in (copy, tmp_path / "nowhere"):
+        with pytest.raises(backups.BackupRefused, match="cannot be read"):
+            backups.plan(backup, lists=[path])
+    (copy / "broken.json").unlink()
+    backups.restore(backup, backups.plan(backup, lists=[copy]))
+    assert Student.objects.get(pk=working.ada.pk).erased_at is not None
+
+
 def test_without_any_list_nothing_is_restored_unless_somebody_says_so(
     backup: Path, place: Path, private_files: Path
 ) -> None:
