@@ -22,8 +22,9 @@ PATIENCE_MS: Final = 120_000
 MEGABYTE: Final = 1_000_000
 # Pages, scripts, headers of each part, and what a cut cost: bytes that arrived at the proxy and not at the site.
 AROUND_BYTES: Final = 500_000
-# The network is away, a file is no photo, somebody is signed out: the browser writes each of them on its console.
-_EXPECTED: Final = ("net::ERR", "400", "401", "403")
+# The network is away (for htmx too), a file is no photo, somebody is signed out, the site has just kept more of a part
+# than it told a moment ago: the browser writes each of them on its console.
+_EXPECTED: Final = ("net::ERR", "htmx:", "400", "401", "403", "409")
 _COUNT_KEPT: Final = """() => new Promise((resolve, reject) => {
   const opening = indexedDB.open("rollcall-uploads");
   opening.onerror = () => reject(opening.error);
