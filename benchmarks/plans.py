@@ -116,18 +116,22 @@ def _postgresql(query: Query) -> Plan:
         told = cursor.fetchone()[0]
     root = (json.loads(told) if isinstance(told, str) else told)[0]["Plan"]
     steps = list(_steps(root, 0))
+    under_limit = " LIMIT " in query.sql
     return Plan(
-        tuple("  " * depth + _worded(step) for depth, step in steps),
+        tuple("  " * depth + _worded(step) for depth, step, _above in steps),
         tuple(
-            fault for _depth, step in steps for fault in _postgresql_faults(step, under_limit=" LIMIT " in query.sql)
+            fault
+            for _depth, step, above in steps
+            for fault in _postgresql_faults(step, above=above, under_limit=under_limit)
         ),
     )
 
 
-def _steps(step: dict[str, Any], depth: int) -> Iterator[tuple[int, dict[str, Any]]]:
-    yield depth, step
+def _steps(step: dict[str, Any], depth: int, above: str = "") -> Iterator[tuple[int, dict[str, Any], str]]:
+    """Give each step with its depth and the kind of step that it serves."""
+    yield depth, step, above
     for inner in step.get("Plans", []):
-        yield from _steps(inner, depth + 1)
+        yield from _steps(inner, depth + 1, step["Node Type"])
 
 
 def _worded(step: dict[str, Any]) -> str:
@@ -141,9 +145,10 @@ def _worded(step: dict[str, Any]) -> str:
     return " ".join(parts)
 
 
-def _postgresql_faults(step: dict[str, Any], *, under_limit: bool) -> Iterator[str]:
+def _postgresql_faults(step: dict[str, Any], *, above: str, under_limit: bool) -> Iterator[str]:
     node, table = step["Node Type"], step.get("Relation Name")
-    if table in GROWS and node == "Seq Scan":
+    first_rows = above == "Limit" and "Filter" not in step  # whichever come first, and no more than asked for
+    if table in GROWS and node == "Seq Scan" and not first_rows:
         yield _worded(step)
     if table in GROWS and node.startswith("Index") and "Index Cond" not in step and not under_limit:
         yield f"{_worded(step)}: the whole index"

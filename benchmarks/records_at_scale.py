@@ -123,7 +123,9 @@ def write_plans(database: str, results: list[dict[str, Any]]) -> None:
     begin, end = f"<!-- plans of {database}: begin -->", f"<!-- plans of {database}: end -->"
     head, rest = PLANS_PAGE.read_text().split(begin, 1)
     parts = [
-        f"{result['name']}:\n\n```\n" + "\n\n".join("\n".join(plan["lines"]) for plan in result["plans"]) + "\n```\n"
+        f"{result['name']}:\n\n```\n"
+        + "\n\n".join(dict.fromkeys("\n".join(plan["lines"]) for plan in result["plans"]))
+        + "\n```\n"
         for result in results
         if result["plans"]
     ]
