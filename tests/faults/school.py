@@ -1,8 +1,6 @@
 """A small school in a site's own database, made and looked at by Python in that site's environment."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import threading
@@ -89,12 +87,6 @@ def look(stack: Stack) -> dict[str, Any]:
     return seen
 
 
-def kill(stack: Stack, name: str) -> None:
-    """End a process without a word."""
-    os.killpg(stack.processes[name].pid, signal.SIGKILL)
-    stack.processes.pop(name).wait()
-
-
 class Uploads(threading.Thread):
     """A teacher who sends one photo after the other, and tries each again until it is accepted."""
 
@@ -138,5 +130,5 @@ class Uploads(threading.Thread):
         if answer.status_code not in {200, 202}:
             self.refused.append(f"{answer.status_code} {answer.text[:200]}")
             return False
-        self.accepted[answer.json()["public_id"]] = time.time()
+        self.accepted[answer.json()["id"]] = time.time()
         return True

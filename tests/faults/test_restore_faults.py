@@ -1,4 +1,4 @@
-"""Row 26, and the rehearsal of the guide: back up a site at work, lose all of it, restore, go on."""
+"""Row 26, and two procedures of the guide: back up a site at work, lose all of it, restore; upgrade it at work."""
 
 import shutil
 import time
@@ -10,10 +10,10 @@ import pytest
 
 from attendance.services.backups.folder import read_table
 from tests.faults.school import PASSWORD, Uploads, look, make_school, python
-from tests.stack import Database, Stack, wait_until
+from tests.stack import PROJECT, Database, Stack, free_port, wait_until
 from tests.story.client import Visitor
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(1500)]
 PATIENCE_SECONDS = 180
 EMPTY_POSTGRESQL = """
 import json
@@ -23,6 +23,14 @@ with connection.cursor() as cursor:
     cursor.execute("DROP SCHEMA public CASCADE")
     cursor.execute("CREATE SCHEMA public")
 print(json.dumps(True))
+"""
+ADDITIVE = """
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = [("attendance", "{after}")]
+    operations = [migrations.RunSQL("CREATE TABLE attendance_extra (id integer)")]
 """
 
 
@@ -109,4 +117,68 @@ def test_row_26_rehearsal_of_backup_and_restore(site: Stack, tmp_path: Path) -> 
     wait_until(all_done, seconds=PATIENCE_SECONDS, what="what was queued in the backup is done", every=1)
     end = look(site)
     assert end["photos"].keys() == states.keys()
+    assert [mark[1:] for mark in end["register"]] == [["ada", "PRESENT", "RECOGNISED"], ["ben", "EXCUSED", "MANUAL"]]
+
+
+@pytest.fixture
+def newer(tmp_path: Path) -> Path:
+    """A copy of the product with one migration more, as the next release is installed beside this one."""
+    place = tmp_path / "newer"
+    for name in ("attendance", "faces", "tests", "templates", "static"):
+        shutil.copytree(PROJECT / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("manage.py", "gunicorn.conf.py"):
+        shutil.copy(PROJECT / name, place / name)
+    migrations = place / "attendance" / "migrations"
+    latest = max(path.stem for path in migrations.glob("[0-9]*.py"))
+    (migrations / "9999_of_the_newer_release.py").write_text(ADDITIVE.format(after=latest))
+    return place
+
+
+def start_newer(site: Stack, newer: Path) -> str:
+    """Start the newer release's worker, sweeper and web server beside the older ones; give the server's address."""
+    site.end("sweeper")
+    with site.having(project=newer):
+        site.start_worker("newer-worker")
+        site.start_sweeper("newer-sweeper")
+        older, site.processes["older-web"] = site.url, site.processes.pop("web")
+        site.web_port = free_port()
+        site.url = f"http://127.0.0.1:{site.web_port}"
+        site.start_web()
+    assert site.url != older
+    return site.url
+
+
+def test_rolling_upgrade_loses_no_photo(site: Stack, newer: Path, tmp_path: Path) -> None:
+    """The procedure of the guide, step by step, while a teacher sends one photo after the other."""
+    school = make_school(site)
+    site.start_worker("worker")
+    site.start_sweeper()
+    site.start_web()
+    with Uploads(site.url, school) as uploads:
+
+        def more(count: int) -> None:
+            wanted = len(uploads.accepted) + count
+            wait_until(lambda: len(uploads.accepted) >= wanted, seconds=PATIENCE_SECONDS, what="photos are accepted")
+
+        more(3)
+        with site.having(project=newer):
+            said = site.manage("upgrade", "--backups", str(tmp_path / "backups"))
+        assert "9999_of_the_newer_release" in said
+        assert said.rstrip().endswith("Upgraded.")
+        more(2)  # the older server still takes photos; its worker leaves them to the newer one
+        uploads.urls.append(start_newer(site, newer))
+        more(2)
+        for name in ("older-web", "worker"):
+            site.end(name)
+        more(2)
+    assert uploads.refused == []
+    assert len(list((tmp_path / "backups").glob("rollcall-*"))) == 1
+
+    def all_done() -> bool:
+        return sorted(look(site)["photos"].values()) == ["DONE"] * len(uploads.accepted) + ["FAILED"]
+
+    wait_until(all_done, seconds=PATIENCE_SECONDS, what="every accepted photo is done", every=1)
+    end = look(site)
+    assert uploads.accepted.keys() <= end["photos"].keys()
+    assert (end["doubled"], end["wrong_counts"]) == (0, [])
     assert [mark[1:] for mark in end["register"]] == [["ada", "PRESENT", "RECOGNISED"], ["ben", "EXCUSED", "MANUAL"]]
