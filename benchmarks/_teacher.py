@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+import gevent  # type: ignore[import-untyped]  # its types are a package of their own
 from locust import HttpUser, constant, events, task
 from locust.env import Environment
 
@@ -46,10 +47,12 @@ class Teacher(HttpUser):
             self._wait_until_done(session)
             self.client.get(f"/sessions/{session}/", name="session page, with its photo")
             self._confirm(session)
+        except (RuntimeError, OSError) as error:
+            _answers.append({"name": "a teacher gave up", "ms": 0.0, "error": str(error)})
         finally:
             _finished.append(self.number)
             if len(_finished) >= _TEACHERS and self.environment.runner is not None:
-                self.environment.runner.quit()
+                gevent.spawn(self.environment.runner.quit)  # it ends this greenlet too
         # Whoever left would be replaced while the others still arrive.
         while True:
             time.sleep(_POLL_SECONDS)
@@ -117,17 +120,12 @@ def _keep(name: str, response_time: float, exception: BaseException | None, **_m
     _answers.append({"name": name, "ms": response_time, "error": "" if exception is None else str(exception)})
 
 
-def _keep_error(user_instance: Any, exception: BaseException, **_more: Any) -> None:
-    _answers.append({"name": "a teacher gave up", "ms": 0.0, "error": str(exception)})
-
-
 def _write(environment: Environment, **_more: Any) -> None:
     _RESULTS.write_text(json.dumps({"answers": _answers, "finished": len(_finished)}))
 
 
 _LISTENERS: Final[tuple[tuple[Any, Any], ...]] = (
     (events.request, _keep),
-    (events.user_error, _keep_error),
     (events.quitting, _write),
 )
 for _event, _listener in _LISTENERS:
