@@ -61,7 +61,7 @@ class District:
     upload_cpu_seconds: float = 0.25
     pages_a_meeting: float = 15
     page_cpu_seconds: float = 0.03
-    login_cpu_seconds: float = 0.4
+    login_cpu_seconds: float = 0.26
     busy_share: float = 0.7
     photo_mb: float = 4
     retention_days: float = 30

@@ -156,5 +156,7 @@ def _postgresql_faults(step: dict[str, Any], *, above: str, under_limit: bool) -
         yield _worded(step)
     if table in GROWS and node.startswith("Index") and "Index Cond" not in step and not under_limit:
         yield f"{_worded(step)}: the whole index"
-    if "Sort" in node and step["Plan Rows"] > MOST_SORTED_ROWS:
+    # An incremental sort under a LIMIT ends with the rows that were asked for.
+    is_page = node == "Incremental Sort" and above == "Limit"
+    if "Sort" in node and step["Plan Rows"] > MOST_SORTED_ROWS and not is_page:
         yield f"{node} of {step['Plan Rows']} rows"
