@@ -12,6 +12,9 @@ from attendance import logs
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "attendance.settings")
 logconfig_dict = logs.configuration_of_web_server(kind=settings.LOG_FORMAT, level=settings.LOG_LEVEL)
+# Longer than a proxy (Caddy: two minutes) or a browser that asks every two seconds keeps a connection: a server that
+# closes it first may do so just as the next request leaves, which is then an error.
+keepalive = 130
 # Each process counts in files of its own here, and whichever is scraped adds them up. In memory, where /tmp is.
 _FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 if _FOLDER not in os.environ:
