@@ -19,7 +19,8 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage
 from django.utils import timezone
 
-from attendance.storage import private_storage
+from attendance.services.files import store_away
+from attendance.storage import StoreDoesNotAnswer, private_storage
 
 FOLDER: Final = "erasures"
 LIST_NAME: Final = "erasures.jsonl"
@@ -76,12 +77,18 @@ def note(kind: Forgotten, *, students: Iterable[int] = (), files: Iterable[str] 
     """Write down that something is forgotten, on the disk before the caller's transaction commits.
 
     Should that transaction fail after all, the entry stays: the list may say more than was done, never less.
+
+    Raises:
+        StoreAway: the entry cannot be kept now, so nothing may be forgotten either.
     """
     students, files = tuple(students), tuple(name for name in files if name)
     if not students and not files:
         return
-    entry = Erasure(uuid.uuid4().hex, installation_id(), timezone.now(), kind, students, files, keep_name)
-    _write(f"{FOLDER}/{entry.at:%Y%m%dT%H%M%S}-{entry.uid}.json", f"{entry.line()}\n")
+    try:
+        entry = Erasure(uuid.uuid4().hex, installation_id(), timezone.now(), kind, students, files, keep_name)
+        _write(f"{FOLDER}/{entry.at:%Y%m%dT%H%M%S}-{entry.uid}.json", f"{entry.line()}\n")
+    except StoreDoesNotAnswer as error:
+        raise store_away(error) from error
 
 
 def installation_id() -> str:

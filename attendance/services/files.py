@@ -93,7 +93,7 @@ def read(name: str | None) -> bytes:
         with private_storage().open(name) as file:
             return bytes(file.read())
     except StoreDoesNotAnswer as error:
-        raise _away(error) from error
+        raise store_away(error) from error
 
 
 def remove(name: str | None) -> None:
@@ -175,7 +175,7 @@ def _write(name: str, data: bytes) -> str:
         return storage.save(name, ContentFile(data))
     except StoreDoesNotAnswer as error:
         # Asking it to remove what it may have taken would make the person wait as long again: the collector will.
-        raise _away(error) from error
+        raise store_away(error) from error
     except OSError as error:
         storage.delete(name)
         if error.errno in _NO_SPACE:
@@ -187,7 +187,8 @@ def _disk_full() -> DiskFull:
     return DiskFull(_("The disk is nearly full: nothing was stored. Please tell whoever runs this site."))
 
 
-def _away(error: StoreDoesNotAnswer) -> StoreAway:
+def store_away(error: StoreDoesNotAnswer) -> StoreAway:
+    """Turn the storage's word into the refusal that pages, API and workers know."""
     _log.error("%s", error)
     return StoreAway(
         _("The store of photos does not answer. Please try again in a minute."), retry_after=STORE_RETRY_SECONDS

@@ -14,7 +14,6 @@ from attendance.services.erasures import Forgotten
 from attendance.services.errors import InvalidValue, KeyReused, WrongState, not_found
 from attendance.services.marks import lock_open_session
 from attendance.services.metrics.counters import counted_upload
-from attendance.services.metrics.counters import counted_upload
 from attendance.services.uploads import read_upload
 
 LONGEST_KEY: Final = 128
@@ -33,7 +32,6 @@ class Added:
     created: bool
 
 
-@counted_upload
 @counted_upload
 def add_snapshot(*, session: ClassSession, data: bytes, by: User, key: str | None = None) -> Added:
     """Take a class photo in and queue it for a worker.

@@ -9,6 +9,7 @@ import hashlib
 import logging
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -59,12 +60,9 @@ def make_backup(place: Path, *, keep: int | None = None) -> Path:
         raise BackupRefused(f"No backup was made: {place} cannot be a folder for it ({error.strerror}).") from error
     with _lock(place):
         _drop_leftovers(place)
-        made_at = timezone.now()
-        name = f"{PREFIX}{made_at:%Y%m%dT%H%M%SZ}"
+        name = _free_name(place)
         draft = place / f"{PARTIAL}{name}"
         try:
-            if (place / name).exists():
-                raise BackupRefused(f"{place / name} is there already: backups are a second apart at least.")
             manifest = _filled(draft, before=newest(place))
             write_manifest(draft, manifest)
             _settle_all(draft)
@@ -87,6 +85,13 @@ def make_backup(place: Path, *, keep: int | None = None) -> Path:
 def newest(place: Path) -> Path | None:
     """Give the newest backup of a folder."""
     return next(iter(sorted(_backups(place), reverse=True)), None)
+
+
+def _free_name(place: Path) -> str:
+    """Give the name of this second, or of the next one if the last backup was made in this."""
+    while (place / (name := f"{PREFIX}{timezone.now():%Y%m%dT%H%M%SZ}")).exists():
+        time.sleep(0.1)
+    return name
 
 
 def _filled(draft: Path, *, before: Path | None) -> Manifest:

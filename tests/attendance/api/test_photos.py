@@ -9,7 +9,7 @@ from PIL import Image
 from rest_framework.test import APIClient
 
 from attendance.models import AttendanceRecord, AuditEvent, ClassSession, DetectedFace, Snapshot, User
-from attendance.services import recognition
+from attendance.services import pace, recognition
 from tests.attendance.api.conftest import ClientOf
 from tests.attendance.conftest import World
 from tests.conftest import MakeStudent
@@ -190,7 +190,7 @@ def test_long_queue_is_503_and_says_when_to_come_back(api: APIClient, address: s
     assert send(api, address, jpeg).status_code == 202
     answer = send(api, address, class_photo("cem"))
     assert (answer.status_code, answer.json()["code"]) == (503, "queue-too-long")
-    assert answer.headers["Retry-After"] == "60"
+    assert int(answer.headers["Retry-After"]) == pace.SHORTEST_SECONDS
 
 
 def test_full_disk_is_507(api: APIClient, address: str, jpeg: bytes, settings: Any) -> None:

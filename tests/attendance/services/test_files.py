@@ -231,6 +231,15 @@ class TestStoreAway:
         with pytest.raises(StoreAway):
             snapshots.photo_bytes(snapshot=snapshot, by=teacher)
 
+    def test_nothing_is_forgotten_that_the_list_beside_the_photos_cannot_name(
+        self, away: str, snapshot: Snapshot, teacher: User, client: Client, settings: Settings
+    ) -> None:
+        use_store(settings, away, "not-there", timeout_seconds=SOON)
+        client.force_login(teacher, backend="django.contrib.auth.backends.ModelBackend")
+        answer = client.delete(f"/api/v1/photos/{snapshot.public_id}/")
+        assert (answer.status_code, answer.json()["code"]) == (503, "store-away")
+        assert Snapshot.objects.filter(pk=snapshot.pk).exists()
+
     def test_a_file_that_cannot_be_removed_now_becomes_an_orphan(
         self, bucket: Place, admin: User, settings: Settings
     ) -> None:

@@ -17,7 +17,7 @@ from attendance.models import (
     User,
     WorkState,
 )
-from attendance.services import engine, face_model, gallery, model_change, recognition, snapshots
+from attendance.services import engine, face_model, files, gallery, model_change, recognition, snapshots
 from attendance.services.errors import EngineNotReady, InvalidValue
 from faces.types import RGBImage
 from tests.fakes import FakePipeline, class_photo, selfie_of
@@ -75,7 +75,7 @@ def test_selfie_that_the_new_model_cannot_use_is_skipped_and_said(
     recognisable("ada")
     recognisable("ben")
     lost = Selfie.objects.order_by("pk")[0]
-    lost.image.storage.delete(str(lost.image.name))
+    files.remove(lost.image.name)
     change = model_change.set_face_model(name="facenet", by=None)
     model_change.change_model(change.pk)
     change.refresh_from_db()

@@ -29,6 +29,7 @@ from attendance.services import (
     engine,
     face_model,
     faces_review,
+    files,
     model_change,
     queue,
     recognition,
@@ -159,7 +160,7 @@ class TestComparison:
     def test_photo_that_cannot_be_read_is_passed_over(self, recognisable: Recognisable, take: Take) -> None:
         recognisable("ada")
         photo = take("ada")
-        photo.image.storage.delete(str(photo.image.name))
+        files.remove(photo.image.name)
         change = held()
         assert (change.photos.get().readable, change.differences.count()) == (False, 0)
 

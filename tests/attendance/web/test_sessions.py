@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from attendance.models import AttendanceRecord, ClassSession, Course, Snapshot, Source, Status, Student, User, WorkState
-from attendance.services import recognition
+from attendance.services import pace, recognition
 from tests.attendance.conftest import World
 from tests.conftest import MakeStudent
 from tests.fakes import class_photo
@@ -144,7 +144,7 @@ class TestUpload:
         desk.post(address, {"photos": [file(class_photo("ada"))]})
         response = desk.post(address, {"photos": [file(class_photo("ben"))]}, headers=JSON)
         assert (response.status_code, response.json()["code"]) == (503, "queue-too-long")
-        assert response["Retry-After"] == "60"
+        assert int(response["Retry-After"]) == pace.SHORTEST_SECONDS
 
     def test_name_of_the_file_is_never_used(self, desk: Client, address: str, jpeg: bytes) -> None:
         desk.post(address, {"photos": [file(jpeg, "../../x\u202egpj.exe")]})
