@@ -42,6 +42,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A site without broker and worker: what matters here is how photos come in, and that needs neither."""
     settings = {"FACE_PIPELINE_BUILDER": "tests.fakes.build_pipeline"}
     stack = Stack(tmp_path_factory.mktemp("site"), settings=settings)
+    (stack.folder / "data").mkdir()
     try:
         stack.manage("migrate", "--verbosity", "0")
         stack.manage("collectstatic", "--noinput", "--verbosity", "0")
