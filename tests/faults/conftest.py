@@ -56,7 +56,9 @@ def invariant(transactional_db: None, private_files: Path, accepted: set[int], t
     yield
     check_invariant(private_files, accepted=accepted)
     temporary = tmp_path / "temporary"
-    assert [path for path in temporary.rglob("*") if path.is_file()] == []
+    left = [path for path in temporary.rglob("*") if path.is_file()]
+    # A killed web server cannot remove its counters; they hold numbers, and its container takes them along.
+    assert [path for path in left if not path.parent.name.startswith("rollcall-metrics-")] == []
     stop_watch()
 
 
