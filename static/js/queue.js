@@ -54,6 +54,9 @@ export class Queue {
       this.running = false;
       this.view.summary(this);
     }
+    // Added when the last look at the queue was over and `running` still said that somebody looks. Not after an error:
+    // it would come again without end.
+    if (this.#next()) await this.run();
   }
 
   /** Let a photo that failed be tried again. */
@@ -126,8 +129,7 @@ export class Queue {
       return (seconds ?? 0) * 1000;
     }
     if (kind === "again" && ++entry.beginnings < MOST_BEGINNINGS) {
-      entry.state = "waiting";
-      entry.share = 0;
+      Object.assign(entry, { state: "waiting", share: 0, sentence: "" });
       await this.#note(entry, null);
       return null;
     }
@@ -139,8 +141,10 @@ export class Queue {
   }
 
   async #note(entry, address) {
-    if (entry.photo.address === address || entry.state === "cancelled") return;
+    if (entry.photo.address === address) return;
     entry.photo.address = address;
-    if (await waits(entry.photo)) await keep(entry.photo);
+    // Cancelled before the server had told the address: it would count what nobody sends any more for a day.
+    if (entry.state === "cancelled") giveUp(entry.photo, this.token);
+    else if (await waits(entry.photo)) await keep(entry.photo);
   }
 }

@@ -7,7 +7,7 @@ const PART_BYTES = 512 * 1024;
 /** A network that has gone without a word: nothing moves for so long. */
 const STALLED_MS = 30_000;
 /** Refusals that the same photo meets again, whenever it comes. */
-const ABOUT_THE_PICTURE = new Set([400, 413, 415, 422, 460]);
+const ABOUT_THE_PICTURE = new Set([400, 413, 415, 422]);
 const LONGEST_NAME = 80;
 
 function problemOf(response) {
@@ -31,6 +31,8 @@ function meaning(error) {
   }
   if (status === 401 || status === 403) return { kind: "signed-out" };
   if (code === "session-closed" || status === 507) return { kind: "closed", sentence: detail };
+  // Damaged on its way, and forgotten by the server: the photo itself may be sound.
+  if (status === 460) return { kind: "again", sentence: detail };
   if (ABOUT_THE_PICTURE.has(status)) return { kind: "refused", sentence: detail };
   return { kind: "later", seconds, sentence: seconds ? detail : undefined };
 }
@@ -39,10 +41,12 @@ function meaning(error) {
  * Send a photo from where the server stands.
  *
  * Gives `stop` and a promise of what became of it: `arrived` (with `isNew`), `stopped`, or one of `meaning`'s.
- * `onAddress` is told the address of the upload, which is what a later try goes on with.
+ * `onAddress` is told the address of the upload, which is what a later try goes on with; after `stop` too, if
+ * the upload was being created then.
  */
 export function sendOnce(photo, { token, onProgress, onAddress }) {
   let stalled;
+  let stopped = false;
   let finish;
   const result = new Promise((resolve) => (finish = resolve));
   const end = (outcome) => {
@@ -67,7 +71,10 @@ export function sendOnce(photo, { token, onProgress, onAddress }) {
     retryDelays: null, // when to try again is decided for all photos together
     storeFingerprintForResuming: false,
     fingerprint: () => Promise.resolve(null),
-    onUploadUrlAvailable: () => onAddress(upload.url),
+    onUploadUrlAvailable: () => {
+      if (stopped) upload.abort();
+      onAddress(upload.url);
+    },
     onProgress: (sent, all) => {
       moved();
       onProgress(sent / all);
@@ -82,7 +89,9 @@ export function sendOnce(photo, { token, onProgress, onAddress }) {
   moved();
   upload.start();
   const stop = () => {
-    upload.abort();
+    stopped = true;
+    // The server may create an upload though the request is aborted, and then nobody would learn its address.
+    if (photo.address || upload.url) upload.abort();
     end({ kind: "stopped" });
   };
   return { result, stop };

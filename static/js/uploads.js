@@ -50,8 +50,10 @@ class Lines {
       this.#remove(entry, entry.isNew ? 4000 : 8000);
     } else {
       const sentence = entry.state === "signed-out" ? this.words.signedOut : entry.sentence || this.words.failed;
-      const again = button(this.words.retry, entry.photo.name, () => this.queue.retry(entry));
-      state.replaceChildren(element("span", "problem", `! ${sentence}`), again, cancel());
+      const again = () => button(this.words.retry, entry.photo.name, () => this.queue.retry(entry));
+      // A refused photo is not kept any more: there would be nothing to send.
+      const ways = entry.state === "refused" ? [cancel()] : [again(), cancel()];
+      state.replaceChildren(element("span", "problem", `! ${sentence}`), ...ways);
     }
     item.dataset.state = entry.state;
   }

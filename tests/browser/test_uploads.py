@@ -1,5 +1,6 @@
 """Photos over a bad network, in a real browser: nothing is lost, nothing goes twice, nothing stays behind."""
 
+import base64
 import hashlib
 import io
 import json
@@ -10,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import APIResponse, Browser, BrowserContext, Page, Route, expect
 
 from tests.browser.chrome import Watch, sign_in
 from tests.browser.network import Network
@@ -22,9 +23,11 @@ PATIENCE_MS: Final = 120_000
 MEGABYTE: Final = 1_000_000
 # Pages, scripts, headers of each part, and what a cut cost: bytes that arrived at the proxy and not at the site.
 AROUND_BYTES: Final = 500_000
-# The network is away (for htmx too), a file is no photo, somebody is signed out, the site has just kept more of a part
-# than it told a moment ago: the browser writes each of them on its console.
-_EXPECTED: Final = ("net::ERR", "htmx:", "400", "401", "403", "409")
+# The network is away (for htmx too), a file is no photo, somebody is signed out, what is cancelled is forgotten
+# already, the site has just kept more of a part than it told a moment ago, a photo was damaged: the browser writes each
+# of them on its console.
+_EXPECTED: Final = ("net::ERR", "htmx:", "400", "401", "403", "404", "409", "460")
+_BEGINNINGS: Final = "**/sessions/*/uploads/"
 _COUNT_KEPT: Final = """() => new Promise((resolve, reject) => {
   const opening = indexedDB.open("rollcall-uploads");
   opening.onerror = () => reject(opening.error);
@@ -35,6 +38,15 @@ _COUNT_KEPT: Final = """() => new Promise((resolve, reject) => {
     count.onsuccess = () => { database.close(); resolve(count.result); };
   };
 })"""
+
+# The moment between the last photo and the end of a run, made as long as the test needs it.
+_HOLD_THE_END: Final = """() => {
+  const request = navigator.locks.request.bind(navigator.locks);
+  navigator.locks.request = async (name, work) => {
+    await request(name, work);
+    await new Promise((resolve) => { window.letGo = resolve; });
+  };
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -187,9 +199,61 @@ def test_file_that_is_no_photo_tells_why_and_leaves(page: Page, site: Stack, tmp
     choose(page, wrong)
     line = page.locator("#uploads li")
     expect(line).to_contain_text("readable photo", timeout=PATIENCE_MS)
-    expect(line.get_by_role("button", name="Try again")).to_be_visible()
+    expect(line.get_by_role("button", name="Try again")).to_have_count(0)
     assert page.evaluate(_COUNT_KEPT) == 0
     assert not unfinished(site, wrong)
+    line.get_by_role("button", name="Cancel").click()
+    expect(line).to_have_count(0)
+
+
+def test_photo_that_was_damaged_on_its_way_is_sent_anew(page: Page, site: Stack, tmp_path: Path) -> None:
+    photo = noise(tmp_path, 9, side=400)
+    wrong = base64.b64encode(hashlib.sha256(b"other bytes").hexdigest().encode()).decode()
+    begun = []
+
+    def announce_other_bytes(route: Route) -> None:
+        begun.append(route.request.url)
+        route.continue_(headers=route.request.headers | {"upload-metadata": f"sha256 {wrong}"})
+
+    page.route(_BEGINNINGS, announce_other_bytes, times=1)
+    with page.expect_response(lambda answer: answer.status == 460):
+        choose(page, photo)
+    expect(state(page)).to_have_text("1 of 1 sent", timeout=PATIENCE_MS)
+    assert len(begun) == 1
+    assert stored(site).count(sha256(photo)) == 1
+    assert not unfinished(site, photo)
+
+
+def test_photo_that_is_added_when_the_others_are_just_done_is_sent(page: Page, site: Stack, tmp_path: Path) -> None:
+    photos = [noise(tmp_path, seed, side=400) for seed in (10, 11)]
+    page.evaluate(_HOLD_THE_END)
+    choose(page, photos[0])
+    expect(state(page)).to_have_text("1 of 1 sent", timeout=PATIENCE_MS)
+    choose(page, photos[1])
+    expect(state(page)).to_have_text("1 of 2 sent", timeout=PATIENCE_MS)
+    page.evaluate("letGo()")
+    expect(state(page)).to_have_text("2 of 2 sent", timeout=PATIENCE_MS)
+    assert {sha256(photo) for photo in photos} <= set(stored(site))
+
+
+def test_photo_cancelled_while_the_site_begins_is_forgotten(page: Page, site: Stack, tmp_path: Path) -> None:
+    photo = noise(tmp_path, 12, side=400)
+    held: list[tuple[Route, APIResponse]] = []
+    page.route(_BEGINNINGS, lambda route: held.append((route, route.fetch())), times=1)
+    with page.expect_request(_BEGINNINGS):
+        choose(page, photo)
+    line = page.locator("#uploads li")
+    expect(line).to_have_attribute("data-state", "sending")
+    while not held:
+        page.wait_for_timeout(50)
+    assert len(unfinished(site, photo)) == 1
+    line.get_by_role("button", name="Cancel").click()
+    expect(line).to_have_count(0)
+    route, answer = held[0]
+    route.fulfill(response=answer)
+    wait_until(lambda: not unfinished(site, photo), seconds=60, what="the site has forgotten the upload")
+    assert sha256(photo) not in stored(site)
+    assert page.evaluate(_COUNT_KEPT) == 0
 
 
 def test_signing_out_leaves_no_photo_behind(page: Page, network: Network, site: Stack, tmp_path: Path) -> None:
