@@ -17,7 +17,8 @@ logconfig_dict = logs.configuration_of_web_server(kind=settings.LOG_FORMAT, leve
 keepalive = 130
 # Each process counts in files of its own here, and whichever is scraped adds them up. In memory, where /tmp is.
 _FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-if _FOLDER not in os.environ:
+_is_ours = _FOLDER not in os.environ
+if _is_ours:
     os.environ[_FOLDER] = tempfile.mkdtemp(prefix="rollcall-metrics-")
 
 
@@ -37,5 +38,6 @@ def child_exit(server: Any, worker: Any) -> None:
 
 
 def on_exit(server: Any) -> None:
-    """Leave nothing behind."""
-    shutil.rmtree(os.environ[_FOLDER], ignore_errors=True)
+    """Leave nothing behind that was made here."""
+    if _is_ours:
+        shutil.rmtree(os.environ[_FOLDER], ignore_errors=True)

@@ -113,6 +113,24 @@ class PrivateBucket(S3Storage):  # type: ignore[misc]  # the library has no type
                 for entry in page.get("Contents", ()):
                     yield f"{folder}/{entry['Key'].removeprefix(prefix)}", entry["LastModified"]
 
+    def listdir(self, path: str) -> tuple[list[str], list[str]]:
+        """Give the folders, of which there are none, and the files' names right in a folder.
+
+        Raises:
+            StoreDoesNotAnswer: the store is away.
+        """
+        return [], [name.removeprefix(f"{path}/") for name, _changed_at in self.entries(path)]
+
+    def size(self, name: str) -> int:
+        """Give how many bytes a file has.
+
+        Raises:
+            FileNotFoundError: there is none.
+            StoreDoesNotAnswer: the store is away.
+        """
+        with _answering(name):
+            return int(self.client.head_object(Bucket=self.bucket_name, Key=self._key(name))["ContentLength"])
+
     def url(self, name: str | None, *args: Any, **kwargs: Any) -> str:
         """Give no address: photos are seen through the view that asks who looks.
 

@@ -10,6 +10,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -95,9 +96,20 @@ def installation_id() -> str:
     """Give the id of this school's database, made at first use: pupil 17 of another one is somebody else."""
     storage = _storage()
     if not storage.exists(_INSTALLATION):
-        _write(_INSTALLATION, uuid.uuid4().hex)
+        _found_installation(storage)
     with storage.open(_INSTALLATION) as file:
         return bytes(file.read()).decode().strip()
+
+
+def _found_installation(storage: Storage) -> None:
+    """Choose the id, once: of two processes at their first use, the second finds the first one's."""
+    if not isinstance(storage, FileSystemStorage):
+        _write(_INSTALLATION, uuid.uuid4().hex)
+        return
+    draft = Path(storage.path(_write(f"{_INSTALLATION}-{uuid.uuid4().hex}", uuid.uuid4().hex)))
+    with suppress(FileExistsError):
+        os.link(draft, storage.path(_INSTALLATION))
+    draft.unlink()
 
 
 def adopt(installation: str) -> None:
@@ -177,14 +189,15 @@ def _storage() -> Storage:
     return FileSystemStorage(place, file_permissions_mode=0o600, directory_permissions_mode=0o700)
 
 
-def _write(name: str, text: str) -> None:
+def _write(name: str, text: str) -> str:
     storage = _storage()
     stored = storage.save(name, ContentFile(text.encode()))
     if not isinstance(storage, FileSystemStorage):
-        return
+        return stored
     for path in (Path(storage.path(stored)), Path(storage.path(stored)).parent):
         handle = os.open(path, os.O_RDONLY)
         try:
             os.fsync(handle)
         finally:
             os.close(handle)
+    return stored

@@ -28,8 +28,7 @@ class Command(BaseCommand):
             raise CommandError("--keep must be 1 at least.")
         try:
             made = backups.make_backup(folder.absolute(), keep=keep)
-            manifest = backups.read_manifest(made)
-            manifest = backups.verify(made)
+            manifest = backups.read_manifest(made)  # verified before it got its name
         except backups.BackupRefused as refused:
             raise CommandError(str(refused)) from None
         self.stdout.write(

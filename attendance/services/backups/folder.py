@@ -64,6 +64,7 @@ class Manifest:
         migrations: ``[app, name]`` of all that were applied.
         members: every file by its path in the folder.
         missing: files that rows name and that could not be read.
+        forgotten: how many entries the list of the forgotten had: a restore takes no shorter one.
         format: of this layout.
     """
 
@@ -73,6 +74,7 @@ class Manifest:
     migrations: list[tuple[str, str]]
     members: dict[str, Member] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
+    forgotten: int = 0
     format: int = FORMAT
 
     @property

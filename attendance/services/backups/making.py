@@ -64,16 +64,20 @@ def make_backup(place: Path, *, keep: int | None = None) -> Path:
         draft = place / f"{PARTIAL}{name}"
         try:
             manifest = _filled(draft, before=newest(place))
+            manifest.forgotten = erasures.write_copy(place / erasures.LIST_NAME)
             write_manifest(draft, manifest)
             _settle_all(draft)
             verify(draft)
-            erasures.write_copy(place / erasures.LIST_NAME)
             draft.rename(place / name)
             settle(place)
         except BaseException as error:
             shutil.rmtree(draft, ignore_errors=True)
             if isinstance(error, OSError):
                 raise BackupRefused(f"No backup was made: {error.strerror or error}.") from error
+            if isinstance(error, ValueError | KeyError):
+                raise BackupRefused(
+                    f"No backup was made: {place / erasures.LIST_NAME} is damaged ({error}). Put it aside and keep it."
+                ) from error
             raise
         _beat(manifest)
         _log.info("backup of %d rows and %d files", sum(manifest.counts.values()), len(manifest.files))

@@ -31,10 +31,13 @@ _MAY_BE_THERE: Final = frozenset(
     {*_MADE_BY_DJANGO, "django_migrations", "attendance_heartbeat", "attendance_schoolsettings", "sqlite_sequence"}
 )
 ALIVE_SECONDS: Final = 60
+WHICH_LIST: Final = (
+    "Give the list with --erasures PATH. With --no-erasures-known you say that nobody else was forgotten, or that you "
+    "will erase them again by hand, at once."
+)
 NO_LIST: Final = (
     "No list of the forgotten lies beside this backup or in this site's storage. Whoever was erased or withdrew "
-    "consent after the backup was made would come back, which the law forbids. Give the list with --erasures PATH. "
-    "With --no-erasures-known you say that nobody was, or that you will erase them again by hand, at once."
+    "consent after the backup was made would come back, which the law forbids. " + WHICH_LIST
 )
 
 
@@ -101,16 +104,16 @@ def plan(folder: Path, *, lists: list[Path], no_erasures_known: bool = False, re
         raise BackupRefused(f"The database is not empty ({rows}): name an empty one, or say --replace.")
     if rows is not None:
         _require_stopped()
-    found, any_list = _erasures(folder, lists, manifest.installation)
-    if not any_list and not no_erasures_known:
-        raise BackupRefused(NO_LIST)
+    entries = _erasures(folder, lists)
+    if not no_erasures_known:
+        _require_whole_list(folder, lists, entries, manifest)
+    found = [entry for entry in entries if entry.installation == manifest.installation]
     return Plan(manifest, found, found[-1].at if found else None, rows is None)
 
 
 def restore(folder: Path, planned: Plan) -> Restored:
     """Do what was planned."""
     done = Restored(files=_put_files(folder, planned.manifest))
-    erasures.adopt(planned.manifest.installation)
     with _one_transaction():
         _drop_everything()
         done.rows = _load(folder, planned.manifest)
@@ -126,6 +129,7 @@ def restore(folder: Path, planned: Plan) -> Restored:
             object_id=1,
             new={"made_at": planned.manifest.made_at.isoformat(), "forgotten": done.forgotten},
         )
+        erasures.adopt(planned.manifest.installation)  # last: if the load breaks, the old database keeps its own
     call_command("migrate", interactive=False, verbosity=0)  # new kinds of rows and permissions of this release
     done.orphans = mending.count_orphans()
     return done
@@ -168,19 +172,43 @@ def _require_stopped() -> None:
             raise BackupRefused(f"The site is running ({alive.name}): stop it, wait a minute, then restore.")
 
 
-def _erasures(folder: Path, lists: list[Path], installation: str) -> tuple[list[Erasure], bool]:
-    """Give the entries of this installation, and whether there was any list at all."""
+def _copies(folder: Path, lists: list[Path]) -> list[Path]:
     beside = folder.parent / erasures.LIST_NAME
-    copies, here = [*([beside] if beside.exists() else []), *lists], erasures.kept_here()
+    return [*([beside] if beside.exists() else []), *lists]
+
+
+def _require_whole_list(folder: Path, lists: list[Path], found: list[Erasure], manifest: Manifest) -> None:
+    """Refuse to go on where somebody may have been forgotten of whom the lists at hand do not tell.
+
+    Raises:
+        BackupRefused: there is no list, it was longer once, or it tells of people under another installation's id.
+    """
+    if not _copies(folder, lists) and not found:
+        raise BackupRefused(NO_LIST)
+    if len(found) < manifest.forgotten:
+        raise BackupRefused(
+            f"The list of the forgotten had {manifest.forgotten} entries when the backup was made, and {len(found)} "
+            f"are here: it was cut or lies elsewhere. {WHICH_LIST}"
+        )
+    others = sum(entry.installation != manifest.installation for entry in found)
+    if others:
+        raise BackupRefused(
+            f"{others} entries of the list are of another installation than the backup: another school's, or this "
+            f"one's after its folder of erasures was lost. Nobody can tell whom they name. {WHICH_LIST}"
+        )
+
+
+def _erasures(folder: Path, lists: list[Path]) -> list[Erasure]:
+    """Give all entries that are known, oldest first."""
+    here = erasures.kept_here()
     try:
-        copied = [entry for path in copies for entry in erasures.read_copy(path)]
+        copied = [entry for path in _copies(folder, lists) for entry in erasures.read_copy(path)]
     except (OSError, ValueError, KeyError) as error:
         raise BackupRefused(
             f"A list of the forgotten cannot be read, and no part of it may be left out: {error}"
         ) from error
     every = {entry.uid: entry for entry in [*here, *copied]}
-    ours = [entry for entry in every.values() if entry.installation == installation]
-    return sorted(ours, key=lambda entry: (entry.at, entry.uid)), bool(copies or here)
+    return sorted(every.values(), key=lambda entry: (entry.at, entry.uid))
 
 
 def _put_files(folder: Path, manifest: Manifest) -> int:

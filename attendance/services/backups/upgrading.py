@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management import call_command
-from django.db import DatabaseError, connection, transaction
+from django.db import connection, transaction
 from django.db.migrations import Migration
 from django.db.migrations.executor import MigrationExecutor
 
-from attendance.services import files
+from attendance.services import erasures, files
 from attendance.services.backups.folder import BackupRefused
 from attendance.services.backups.making import make_backup
 from attendance.services.backups.tables import applied_migrations, count_rows, models_at
@@ -89,11 +89,12 @@ def upgrade(planned: Upgrade, *, place: Path, say: Callable[[str], Any]) -> Upgr
         say(f"Backup made and verified: {planned.backup}")
     try:
         _migrate(planned)
-    except DatabaseError as error:
-        raise UpgradeFailed(_way_back(planned, str(error).strip())) from error
+    except Exception as error:  # whatever a migration's own code may raise: the way back must be told
+        raise UpgradeFailed(_way_back(planned, str(error).strip() or type(error).__name__)) from error
     if planned.lost:
         raise UpgradeFailed(_way_back(planned, _lost(planned)))
     call_command("migrate", interactive=False, verbosity=0)  # kinds of rows and permissions of this release
+    erasures.installation_id()  # made here, where nothing else runs yet
     return planned
 
 

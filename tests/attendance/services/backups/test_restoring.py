@@ -187,13 +187,26 @@ def test_without_any_list_nothing_is_restored_unless_somebody_says_so(
     assert bring_back(backup, no_erasures_known=True).rows["attendance_student"] == 2
 
 
+def test_a_list_that_was_cut_is_refused(working: School, place: Path, private_files: Path, admin: User) -> None:
+    privacy.erase_student(student=working.ada, by=admin)
+    folder = backups.make_backup(place)
+    shutil.rmtree(private_files.parent / erasures.FOLDER)
+    (place / erasures.LIST_NAME).write_text("")
+    lose_the_database()
+    with pytest.raises(backups.BackupRefused, match="was cut"):
+        bring_back(folder)
+
+
 def test_the_list_of_another_school_is_not_applied(
     backup: Path, working: School, place: Path, private_files: Path
 ) -> None:
     shutil.rmtree(private_files.parent / erasures.FOLDER)
     erasures.note(erasures.Forgotten.ERASED, students=[working.ada.pk])
     lose_the_database()
-    assert bring_back(backup).forgotten == 0
+    with pytest.raises(backups.BackupRefused, match="another installation"):
+        bring_back(backup)
+    planned = backups.plan(backup, lists=[], no_erasures_known=True)
+    assert backups.restore(backup, planned).forgotten == 0
     assert Student.objects.get(pk=working.ada.pk).erased_at is None
 
 
