@@ -8,9 +8,9 @@ from pythonjsonlogger.json import JsonFormatter
 
 from attendance.context import current_context
 
-ENROLMENT_TOKEN: Final = re.compile(r"/enrol/[^/\s?]+")
-DETAIL: Final = re.compile(r"^DETAIL:.*$", re.MULTILINE)
-"""With it PostgreSQL quotes the row that a constraint refused: a name, an e-mail."""
+ENROLMENT_TOKEN: Final = re.compile(r"/enrol/[^/\s?]+", re.IGNORECASE)
+DETAIL: Final = re.compile(r"^DETAIL:.*?(?=\n\n(?:The above|During handling)|\Z)", re.MULTILINE | re.DOTALL)
+"""With it PostgreSQL quotes the row that a constraint refused, over several lines if a value has some."""
 TEXT: Final = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
 
 

@@ -5,7 +5,7 @@ import errno
 import logging
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -96,17 +96,27 @@ def read(name: str | None) -> bytes:
         raise store_away(error) from error
 
 
-def remove(name: str | None) -> None:
+def remove(name: str | None) -> bool:
     """Remove a file; one that is gone already is no error. Call it after the row's transaction.
 
-    Where the store does not answer, the file stays as an orphan: ``collect_orphans`` removes it later.
+    Returns:
+        False where the store does not answer: the file stays as an orphan, and ``collect_orphans`` removes it later.
     """
     if not name:
-        return
+        return True
     try:
         private_storage().delete(name)
     except StoreDoesNotAnswer as error:
         _log.warning("a file stays for the collector of orphans: %s", error)
+        return False
+    return True
+
+
+def remove_all(names: Iterable[str]) -> None:
+    """Remove files, up to the first that the store does not take: each of the others would wait as long again."""
+    for name in names:
+        if not remove(name):
+            return
 
 
 def rows_are_missing() -> bool:

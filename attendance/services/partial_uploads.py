@@ -16,6 +16,7 @@ import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Final
 
 from django.conf import settings
@@ -48,6 +49,7 @@ SMALLEST_COUNTED: Final = 1_000_000
 """What a tiny upload counts towards the limit of unfinished bytes, so that it limits their number too."""
 MOST_PARTS: Final = 1000
 """Each is a file: a client that sends single bytes has to begin again."""
+_BATCH: Final = 500
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _ABOUT_THE_PICTURE: Final = (BadPhoto, UnsupportedPhoto, PhotoTooLarge, InvalidValue, KeyReused, ChecksumMismatch)
 """Refusals that the same bytes would meet again: nothing of them is kept."""
@@ -172,11 +174,10 @@ def forget_expired() -> int:
 def _collect_orphans() -> None:
     if files.rows_are_missing():
         return
-    names = files.old_names(files.PARTS)
-    known = set(UploadPart.objects.filter(file__in=names).values_list("file", flat=True)) if names else set()
-    for name in names:
-        if name not in known:
-            files.remove(name)
+    names = iter(files.old_names(files.PARTS))
+    while batch := list(islice(names, _BATCH)):
+        known = set(UploadPart.objects.filter(file__in=batch).values_list("file", flat=True))
+        files.remove_all(name for name in batch if name not in known)
 
 
 def _keep(upload: PartialUpload, *, start: int, data: bytes) -> None:
@@ -219,8 +220,7 @@ def _finish(upload: PartialUpload, *, start: int, data: bytes, by: User) -> None
         parts = UploadPart.objects.filter(upload=upload.pk)
         names = list(parts.values_list("file", flat=True))
         parts.delete()
-    for name in names:
-        files.remove(name)
+    files.remove_all(names)
 
 
 def _joined(upload: PartialUpload, *, until: int) -> bytes:
@@ -244,8 +244,7 @@ def _remove(uploads: list[int]) -> None:
     with transaction.atomic():
         names = list(UploadPart.objects.filter(upload__in=uploads).values_list("file", flat=True))
         PartialUpload.objects.filter(pk__in=uploads).delete()
-    for name in names:
-        files.remove(name)
+    files.remove_all(names)
 
 
 def _require_little_unfinished(by: User, length: int) -> None:

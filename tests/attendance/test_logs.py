@@ -13,7 +13,7 @@ from attendance import logs
 from attendance.celery import REQUEST_ID, app
 from attendance.context import RequestContext, current_context, request_context
 
-QUOTED = "duplicate key\nDETAIL:  Key (email)=(ada@school.example) already exists.\nmore"
+QUOTED = "duplicate key\nDETAIL:  Key (name)=(Ada\nLovelace, ada@school.example) already exists."
 
 
 def line(record: logging.LogRecord) -> dict[str, Any]:
@@ -47,13 +47,17 @@ def test_what_a_library_attaches_is_left_out() -> None:
 def test_row_that_a_database_quotes_is_left_out(formatter: logging.Formatter) -> None:
     broken = record("broke", request_id="")
     try:
-        raise ValueError(QUOTED)
-    except ValueError as error:
-        broken.exc_info = (ValueError, error, error.__traceback__)
+        try:
+            raise ValueError(QUOTED)
+        except ValueError as cause:
+            raise KeyError("more") from cause
+    except KeyError as error:
+        broken.exc_info = (KeyError, error, error.__traceback__)
     text = formatter.format(broken)
     assert "duplicate key" in text
     assert "more" in text
     assert "ada@" not in text
+    assert "Lovelace" not in text
 
 
 def test_request_is_one_line_with_its_pattern_and_no_address(

@@ -1,20 +1,25 @@
 """The pictures that students give: taken in, sealed, looked at, reviewed, removed."""
 
+from typing import Final
+
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from attendance.models import Selfie, Student, User, WorkState
+from attendance.models import UNFINISHED, Selfie, Student, User, WorkState
 from attendance.services import erasures, files, keys, queue, sealing
 from attendance.services.audit import record_event
 from attendance.services.engine import Photo
 from attendance.services.erasures import Forgotten
-from attendance.services.errors import ByHandOnly, SelfieTwin, WrongState, not_found
+from attendance.services.errors import ByHandOnly, SelfieTwin, UploadLimit, WrongState, not_found
 from attendance.services.gallery.confirmed import forget_without_selfie, remove_confirmed
 from attendance.services.gallery.consent import require_consent
 from attendance.services.gallery.templates import accept_selfie
 from attendance.services.school import require_face_features
 from attendance.services.uploads import read_upload
 
+MOST_WAITING: Final = 3
+"""How many selfies of one student may wait for a worker."""
+WAIT_SECONDS: Final = 60
 _DEAD = (WorkState.FAILED, WorkState.CANCELLED)
 
 
@@ -61,6 +66,7 @@ def store_selfie(*, student: Student, photo: Photo, by: User | None, extra: bool
         standing = Selfie.objects.filter(student=student, sha256=photo.sha256).exclude(state__in=_DEAD).first()
         if standing is not None:
             return standing
+        _require_few_waiting(student)
         _refuse_twin(student, photo.sha256)
         sealed = sealing.seal(photo.jpeg, key=keys.student_key(student.pk), context=keys.selfie_place(selfie))
     with files.stored(files.SELFIES, sealed, suffix=".sealed") as name, transaction.atomic():
@@ -74,6 +80,16 @@ def store_selfie(*, student: Student, photo: Photo, by: User | None, extra: bool
             raise WrongState(_("The same picture is being added just now.")) from error
         _note(selfie, "selfie.added", by=by)
     return selfie
+
+
+def _require_few_waiting(student: Student) -> None:
+    """Leave the queue's room to others: what a student sends beyond a few would not be looked at sooner."""
+    waiting = Selfie.objects.filter(student=student, state__in=UNFINISHED).count()
+    if waiting >= MOST_WAITING:
+        raise UploadLimit(
+            _("%(n)d pictures of you wait already. Please wait until they have been looked at.") % {"n": waiting},
+            retry_after=WAIT_SECONDS,
+        )
 
 
 def review_held_selfie(*, selfie: Selfie, accept: bool, by: User) -> None:

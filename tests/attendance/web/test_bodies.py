@@ -4,7 +4,7 @@ import pytest
 from django.conf import LazySettings
 from django.test import Client
 
-from attendance.models import ClassSession
+from attendance.models import ClassSession, User
 
 MEGABYTE = 1024 * 1024
 FORM = "multipart/form-data; boundary=x"
@@ -20,6 +20,16 @@ def send(client: Client, path: str, *, megabytes: int, **headers: str) -> int:
 @pytest.mark.parametrize("path", ["/login/", "/enrol/token/", "/me/selfies/", "/sessions/1/upload/", "/logout/"])
 def test_stranger_cannot_fill_the_disk(path: str, db: None) -> None:
     assert send(Client(enforce_csrf_checks=True), path, megabytes=300) == 413
+
+
+@pytest.mark.parametrize(("path", "answer"), [("/login/", 413), ("/sessions/1/upload/", 413), ("/enrol/token/", 404)])
+def test_stranger_sends_no_more_than_a_form_but_with_a_one_time_link(path: str, answer: int, db: None) -> None:
+    assert send(Client(enforce_csrf_checks=True), path, megabytes=1) == answer
+
+
+def test_student_sends_one_picture(client: Client, student_user: User, class_session: ClassSession) -> None:
+    client.force_login(student_user, backend="django.contrib.auth.backends.ModelBackend")
+    assert send(client, f"/sessions/{class_session.pk}/upload/", megabytes=30) == 413
 
 
 def test_many_photos_may_come_together_from_who_has_signed_in(
