@@ -47,6 +47,15 @@ def test_the_proxy_reads_its_file_whatever_way_tls_is_done(tls: str) -> None:
     assert formatted.stdout == file.read_text()
 
 
+def test_the_proxy_answers_404_to_metrics_before_it_asks_the_site() -> None:
+    file = ROOT / "deploy" / "caddy" / "Caddyfile"
+    adapted = lint("caddy", "adapt", "--adapter", "caddyfile", "--config", file, SITE="rollcall.school.example").stdout
+    refused = adapted.index(
+        '{"handle":[{"handler":"static_response","status_code":404}],"match":[{"path":["/metrics"]}]}'
+    )
+    assert refused < adapted.index('"handler":"reverse_proxy"')
+
+
 def test_every_setting_that_compose_passes_is_one() -> None:
     known = {setting.name for setting in settings_table.read_settings()}
     passed = {name.removesuffix("_FILE") for service in OURS.values() for name in service["environment"]}

@@ -2,7 +2,9 @@
 
 import json
 import re
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from django.utils import timezone
 
 from attendance.models import ClassSession, Heartbeat, Snapshot, User, WorkState
 from attendance.services import health, recognition, snapshots
+from attendance.services.metrics import database
 from attendance.services.metrics.exposition import exposition
 from tests.fakes import class_photo
 
@@ -69,6 +72,21 @@ def test_every_metric_and_label_is_exported(exported: dict[str, dict[str, set[st
         for names in re.findall(r"\b(?:by|without) \(([a-z, ]+)\)", expression):
             known = {label for metric in METRIC.findall(expression) for label in exported[metric]}
             assert {name.strip() for name in names.split(",")} <= known | PROMETHEUS_OWN, expression
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("seconds", "is_told"), [(0, True), (2, False)])
+def test_disk_that_hangs_is_not_told_as_a_full_one(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, is_told: bool
+) -> None:
+    def free_disk_mb() -> int:
+        time.sleep(seconds)
+        return 7
+
+    monkeypatch.setattr(database, "health", SimpleNamespace(readiness=dict, free_disk_mb=free_disk_mb))
+    monkeypatch.setattr(database, "SECONDS", 1)
+    told = re.findall(r"^rollcall_disk_free_bytes (.*)$", exposition().decode(), re.MULTILINE)
+    assert [float(value) for value in told] == ([7e6] if is_told else [])
 
 
 def test_every_check_of_readiness_has_its_alarm() -> None:

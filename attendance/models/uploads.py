@@ -14,6 +14,8 @@ from attendance.storage import private_storage
 class PartialUpload(models.Model):
     """A photo of which ``offset`` of ``length`` bytes have arrived.
 
+    It is a class photo on its way: the last byte makes it the ``Snapshot`` of a session; nothing else comes in parts.
+
     ``metadata`` is what the client said at the beginning, as it said it. ``sha256`` is the whole file's, empty where
     the client named none. The last byte counts only together with the photo: ``offset`` reaches ``length`` in the
     moment in which ``finished_at`` is set. The row then stays until ``expires_at`` and tells ``snapshot`` to whoever

@@ -1,4 +1,4 @@
-"""Signs of life of workers and sweepers, and of the last retention, kept where the health page finds them."""
+"""Signs of life of workers and sweepers, and the last retention and backup, kept where the health page finds them."""
 
 import datetime as dt
 import socket
@@ -12,6 +12,7 @@ from attendance.models import Heartbeat
 WORKER = "worker"
 SWEEPER = "sweeper"
 RETENTION = "retention"
+BACKUP = "backup"
 _names: dict[str, str] = {}
 
 
@@ -24,7 +25,7 @@ def beat(kind: str, *, detail: dict[str, Any] | None = None) -> None:
     """Leave a sign of life.
 
     Args:
-        kind: ``WORKER``, ``SWEEPER`` or ``RETENTION``.
+        kind: ``WORKER``, ``SWEEPER``, ``RETENTION`` or ``BACKUP``.
         detail: what is to be known about it; None keeps what was said before.
     """
     name = _names.get(kind, f"{kind}@{socket.gethostname()}")

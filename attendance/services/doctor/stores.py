@@ -63,7 +63,7 @@ def migrations() -> Finding:
         return wrong(
             about,
             f"{len(missing)} changes of this release are missing.",
-            "Run: python manage.py migrate (backup first)",
+            "Run: python manage.py upgrade (it makes and verifies a backup first)",
         )
     if release.is_outdated():
         return wrong(

@@ -13,7 +13,6 @@ from attendance.services.doctor.finding import Finding, ok, warning, wrong
 PING_SECONDS: Final = 3.0
 PATIENCE_SECONDS: Final = 120
 LONG_SECONDS: Final = 900
-BACKUP: Final = "backup"
 BACKUP_LATE: Final = dt.timedelta(hours=26)
 BACKUP_WRONG: Final = dt.timedelta(days=8)
 
@@ -97,8 +96,11 @@ def master_key() -> Finding:
 
 def backup() -> Finding:
     """The last backup is young."""
-    remedy = "Run `python manage.py backup` every night, and keep its result on another machine."
-    last = Heartbeat.objects.filter(kind=BACKUP).order_by("-at").values_list("at", flat=True).first()
+    remedy = (
+        "Run `python manage.py backup DIR` every night, and keep its result on another machine. DIR is the folder of "
+        "all backups, on a disk that is not the site's; an upgrade puts its own into DATA_DIR/backups."
+    )
+    last = Heartbeat.objects.filter(kind=heartbeats.BACKUP).order_by("-at").values_list("at", flat=True).first()
     if last is None:
         return warning("Backup", "None was ever made of this database.", remedy)
     age = clocks.database_now() - last

@@ -50,7 +50,10 @@ def _readiness() -> Iterator[Metric]:
         "rollcall_disk_free_bytes", "Free space of the fullest disk that this web process writes to."
     )
     try:
-        free.add_metric([], (bounded.ask(health.free_disk_mb, seconds=SECONDS) or 0) * 1_000_000)
+        free_mb = bounded.ask(health.free_disk_mb, seconds=SECONDS)
     except OSError:
         return
+    if free_mb is None:
+        return  # a disk that hangs is not a full one
+    free.add_metric([], free_mb * 1_000_000)
     yield free

@@ -9,7 +9,7 @@ from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 
 from attendance.models import UNFINISHED, FaceModelChange, Heartbeat, Priority, QueuedWork, Selfie, Snapshot, WorkState
-from attendance.services import clocks, health
+from attendance.services import clocks, health, heartbeats
 
 KINDS: Final[dict[str, type[QueuedWork]]] = {"photo": Snapshot, "selfie": Selfie, "face_model": FaceModelChange}
 STATES: Final = (*UNFINISHED, WorkState.FAILED)
@@ -56,7 +56,7 @@ def signs_of_life() -> Iterator[Metric]:
     lately = now - dt.timedelta(seconds=health.ALIVE_SECONDS)
     for kind, last in Heartbeat.objects.order_by().values_list("kind").annotate(last=Max("at")):
         age.add_metric([kind], max((now - last).total_seconds(), 0))
-    for kind in ("worker", "sweeper"):
+    for kind in (heartbeats.WORKER, heartbeats.SWEEPER):
         number.add_metric([kind], Heartbeat.objects.filter(kind=kind, at__gte=lately).count())
     yield age
     yield number

@@ -87,7 +87,7 @@ def test_tables_that_are_behind_or_ahead() -> None:
     recorder.record_unapplied("axes", recorder.migration_qs.filter(app="axes").latest("id").name)
     found = stores.migrations()
     assert found.level == Level.WRONG
-    assert "manage.py migrate" in found.remedy
+    assert "manage.py upgrade" in found.remedy
 
 
 @pytest.mark.parametrize(("seconds", "level"), [(0.1, Level.OK), (-5, Level.WARNING), (90, Level.WRONG)])
@@ -156,6 +156,7 @@ def test_photos_that_failed(snapshot: Snapshot) -> None:
 @pytest.mark.parametrize(("hours", "level"), [(3, Level.OK), (40, Level.WARNING), (300, Level.WRONG)])
 def test_backup_that_is_old(hours: int, level: Level) -> None:
     assert work.backup().level == Level.WARNING
+    assert "manage.py backup DIR" in work.backup().remedy
     heard("backup", age=dt.timedelta(hours=hours))
     assert work.backup().level == level
 
