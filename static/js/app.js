@@ -49,6 +49,7 @@ document.addEventListener("change", (event) => {
 
 // Class photos that still wait in this browser: they go on from any page, and nobody who signs out leaves them behind.
 const WAITING = "rollcall-photos-waiting";
+const LAST_USER = "rollcall-last-user";
 const FORGET_MS = 2000;
 
 function photosMayWait() {
@@ -59,6 +60,20 @@ function photosMayWait() {
   }
 }
 
+function isAnotherPerson(user) {
+  try {
+    const before = localStorage.getItem(LAST_USER);
+    localStorage.setItem(LAST_USER, user);
+    return before !== user;
+  } catch {
+    return true;
+  }
+}
+
+if (document.body.dataset.user && isAnotherPerson(document.body.dataset.user)) {
+  import("./kept.js").then(({ forgetOthers }) => forgetOthers(document.body.dataset.user)).catch(() => {});
+}
+
 if (photosMayWait() && document.body.dataset.user && !document.getElementById("upload")) {
   const { user, sent, network } = document.body.dataset;
   const token = JSON.parse(document.body.getAttribute("hx-headers"))["X-CSRFToken"];
@@ -67,7 +82,7 @@ if (photosMayWait() && document.body.dataset.user && !document.getElementById("u
 
 document.addEventListener("submit", async (event) => {
   const form = event.target;
-  if (!form.matches("[data-signs-out]") || !photosMayWait()) return;
+  if (!form.matches("[data-signs-out]")) return;
   event.preventDefault();
   const { forgetAll } = await import("./kept.js");
   await Promise.race([forgetAll().catch(() => {}), new Promise((resolve) => setTimeout(resolve, FORGET_MS))]);

@@ -11,6 +11,14 @@ const SIGN = "rollcall-photos-waiting";
 /** Where the database is not to be had (some private windows), photos live as long as the page. */
 const onThisPageOnly = new Set();
 
+/** Tells this browser's other pages that somebody signs out: what they hold must not come back. */
+const channel = "BroadcastChannel" in globalThis ? new BroadcastChannel("rollcall-uploads") : null;
+let isSignedOut = false;
+channel?.addEventListener("message", () => {
+  isSignedOut = true;
+  onThisPageOnly.clear();
+});
+
 const keyOf = (photo) => `${photo.user}/${photo.session}/${photo.id}`;
 
 function sign(waiting) {
@@ -24,6 +32,7 @@ function sign(waiting) {
 
 /** Keep a photo, or what has become known about it. */
 export async function keep(photo) {
+  if (isSignedOut) return;
   try {
     await set(keyOf(photo), photo, store);
     onThisPageOnly.delete(photo.id);
@@ -70,8 +79,16 @@ export async function waiting(user, session = null) {
   }
 }
 
-/** Forget every photo in this browser. */
+/** Forget what others left here who did not sign out, before this person's page could look at it. */
+export async function forgetOthers(user) {
+  const all = await entries(store);
+  await Promise.all(all.filter(([, photo]) => photo.user !== user).map(([key]) => del(key, store)));
+}
+
+/** Forget every photo in this browser, on every page of it. */
 export async function forgetAll() {
+  isSignedOut = true;
+  channel?.postMessage("signed out");
   onThisPageOnly.clear();
   await clear(store);
   sign(false);
