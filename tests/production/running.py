@@ -5,7 +5,7 @@ from typing import Any
 
 from tests import stores
 from tests.production.school import PASSWORD
-from tests.production.stack import BUCKET, ProductionStack
+from tests.production.stack import ProductionStack
 from tests.story.client import Visitor
 
 
@@ -44,5 +44,5 @@ class Production:
 
     def objects(self, folder: str) -> set[str]:
         """What lies in the store."""
-        listed = stores.client(self.stack.store).list_objects_v2(Bucket=BUCKET, Prefix=f"{folder}/")
+        listed = stores.client(self.stack.store).list_objects_v2(Bucket=self.stack.bucket, Prefix=f"{folder}/")
         return {entry["Key"] for entry in listed.get("Contents", ())}

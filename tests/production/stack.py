@@ -5,6 +5,7 @@ volumes, and the programs, which come from wheels. PostgreSQL and the store of p
 file's own commands: the one is a library's, the other an emulator.
 """
 
+import secrets
 import shutil
 import signal
 import sys
@@ -23,7 +24,6 @@ from tests.stack import Stack, free_port, wait_until
 TOOLS: Final = Path(sys.executable).parent
 SITE: Final = "localhost"
 WEBS: Final = ("web-1", "web-2")
-BUCKET: Final = "rollcall"
 PATIENCE_SECONDS: Final = 180
 COLLECT: Final = (
     "import runpy, sys; sys.modules['brotli'] = None\n"  # the load tests bring it, the images do not: it takes a minute
@@ -50,6 +50,7 @@ class ProductionStack(Stack):
         self.url = f"https://{SITE}:{self.https_port}"
         self.authority = folder / "caddy" / "caddy" / "pki" / "authorities" / "local" / "root.crt"
         self.secrets = folder / "secrets"
+        self.bucket = f"rollcall-{secrets.token_hex(6)}"  # emulators of one process share what they hold
         self._open = ExitStack()
 
     def start(self) -> None:
@@ -121,7 +122,7 @@ class ProductionStack(Stack):
 
     def environment_for(self, service: str) -> dict[str, str]:
         """Give a service's environment with this machine's addresses and places, and nothing of the test's own."""
-        variables = {"SITE": SITE, "S3_BUCKET": BUCKET, "S3_ENDPOINT_URL": self.store, "HTTPS_PORT": "8443"}
+        variables = {"SITE": SITE, "S3_BUCKET": self.bucket, "S3_ENDPOINT_URL": self.store, "HTTPS_PORT": "8443"}
         here = {
             "/run/secrets": str(self.secrets),
             "valkey:6379": f"127.0.0.1:{self.valkey_port}",

@@ -16,7 +16,7 @@ from tests import stores
 from tests.fakes import class_photo
 from tests.production.running import Production
 from tests.production.school import PASSWORD
-from tests.production.stack import BUCKET, PATIENCE_SECONDS, SITE, WEBS, ProductionStack
+from tests.production.stack import PATIENCE_SECONDS, SITE, WEBS, ProductionStack
 from tests.stack import wait_until
 from tests.story.client import Visitor
 
@@ -55,7 +55,9 @@ def test_selfies_were_sealed_into_the_store_and_embedded_by_the_workers(producti
     wait_until(embedded, seconds=PATIENCE_SECONDS, what="three templates", every=1)
     names = production.objects("selfies")
     assert len(names) == 3
-    first = stores.client(production.stack.store).get_object(Bucket=BUCKET, Key=min(names))["Body"].read()
+    first = (
+        stores.client(production.stack.store).get_object(Bucket=production.stack.bucket, Key=min(names))["Body"].read()
+    )
     assert not first.startswith(b"\xff\xd8"), "a JPEG can be read by whoever reads the store"
 
 
@@ -206,7 +208,7 @@ def test_photos_are_seen_by_their_teacher_and_by_nobody_else(production: Product
     stranger = production.visitor().http.get(address, allow_redirects=False, timeout=MOST_SECONDS_A_REQUEST)
     assert stranger.status_code == 302
     assert "/login/" in stranger.headers["Location"]
-    store = requests.get(f"{production.stack.store}/{BUCKET}/{photo[1]}", timeout=30)
+    store = requests.get(f"{production.stack.store}/{production.stack.bucket}/{photo[1]}", timeout=30)
     assert store.status_code == 403
 
 
