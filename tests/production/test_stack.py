@@ -164,12 +164,15 @@ def test_a_killed_web_process_and_a_killed_worker_lose_no_photo(production: Prod
     stack, before = production.stack, production.ask_database("Snapshot.objects.count()")
     tries: list[list[int]] = []
 
-    def teach(seeds: range) -> None:
-        visitor = production.teacher()
+    def teach(visitor: Visitor, seeds: range) -> None:
         for seed in seeds:
             tries.append(upload(visitor, f"{production.session}upload/", class_photo("ada", "ben", seed=seed)))
 
-    teachers = [threading.Thread(target=teach, args=(range(one, one + PHOTOS // 3),)) for one in (0, 20, 40)]
+    # All have signed in before anything is killed: who has not yet is no upload.
+    teachers = [
+        threading.Thread(target=teach, args=(production.teacher(), range(first, first + PHOTOS // 3)))
+        for first in (0, 20, 40)
+    ]
     for one in teachers:
         one.start()
     wait_until(lambda: len(tries) >= 3, seconds=PATIENCE_SECONDS, what="three photos are in", every=0.05)
