@@ -12,7 +12,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
 from attendance.models import AuditEvent, Student, User
-from attendance.web.forms import AuditForm
+from attendance.web.forms.school import AuditForm
 
 EVENTS_A_PAGE: Final = 50
 MOST_EVENTS: Final = 10_000

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from attendance.permissions import may_teach
 from attendance.services.errors import PhotoTooLarge
 from attendance.web.answers import refusal
-from attendance.web.rosterforms import LARGEST_FILE_BYTES
+from attendance.web.forms.rosters import LARGEST_FILE_BYTES
 
 _MEGABYTE: Final = 1024 * 1024
 _AROUND_FILES: Final = _MEGABYTE

@@ -16,8 +16,8 @@ from attendance.services import gallery, roster_imports, rosters, strangers
 from attendance.services.roster_imports import Action
 from attendance.web.answers import UserRequest
 from attendance.web.decorators import admin_page, teacher_page
-from attendance.web.forms import CourseForm
-from attendance.web.rosterforms import RosterConfirmForm, RosterForm, read_roster, sign_rows
+from attendance.web.forms.courses import CourseForm
+from attendance.web.forms.rosters import RosterConfirmForm, RosterForm, read_roster, sign_rows
 
 SESSIONS_A_PAGE: Final = 20
 

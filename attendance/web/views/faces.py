@@ -16,7 +16,7 @@ from attendance.web.answers import UserRequest, is_htmx
 from attendance.web.decorators import teacher_page
 from attendance.web.downloads import picture
 from attendance.web.faceviews import alike_selfies, candidates, face_view, likeness
-from attendance.web.forms import FaceForm
+from attendance.web.forms.faces import FaceForm
 from attendance.web.views.sessions import review_context
 
 

@@ -13,7 +13,7 @@ from attendance.services import gallery
 from attendance.services.errors import ServiceError
 from attendance.web.answers import refusal
 from attendance.web.decorators import open_page
-from attendance.web.forms import SelfieForm
+from attendance.web.forms.photos import SelfieForm
 
 SENT_SELFIE: Final = "sent_selfie"
 LINK_IS_GONE: Final = {404, 410}

@@ -16,7 +16,8 @@ from attendance.services.reports import formula_sentence, student_report
 from attendance.web.answers import UserRequest
 from attendance.web.decorators import person_page
 from attendance.web.downloads import attachment
-from attendance.web.forms import SelfieForm, SwitchForm
+from attendance.web.forms.base import SwitchForm
+from attendance.web.forms.photos import SelfieForm
 from attendance.web.selfieviews import selfie_context
 
 LAST_MARKS: Final = 20

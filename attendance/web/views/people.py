@@ -11,7 +11,8 @@ from attendance.services import people as accounts
 from attendance.services import school
 from attendance.web.answers import UserRequest
 from attendance.web.decorators import admin_page
-from attendance.web.forms import PersonForm, TermForm
+from attendance.web.forms.courses import TermForm
+from attendance.web.forms.people import PersonForm
 
 PEOPLE_A_PAGE = 50
 

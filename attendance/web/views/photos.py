@@ -13,7 +13,7 @@ from attendance.services import face_sheets, snapshots
 from attendance.web.answers import UserRequest, is_htmx
 from attendance.web.decorators import teacher_page
 from attendance.web.downloads import picture
-from attendance.web.forms import SizeForm
+from attendance.web.forms.photos import SizeForm
 from attendance.web.views.sessions import photos_context
 
 

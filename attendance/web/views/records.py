@@ -18,7 +18,7 @@ from attendance.services.errors import RecordChanged
 from attendance.services.register import history as marks_history
 from attendance.web.answers import UserRequest, is_htmx
 from attendance.web.decorators import teacher_page
-from attendance.web.forms import MarkForm
+from attendance.web.forms.sessions import MarkForm
 from attendance.web.registers import CLEAR, Conflict, conflict_of, register_context
 from attendance.web.views.sessions import load_session
 

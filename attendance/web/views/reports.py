@@ -19,7 +19,7 @@ from attendance.services.reports import (
 from attendance.web.answers import UserRequest
 from attendance.web.decorators import teacher_page
 from attendance.web.downloads import attachment
-from attendance.web.forms import PeriodForm
+from attendance.web.forms.courses import PeriodForm
 from attendance.web.views.courses import load_course
 
 AT_RISK_PERCENT: Final = Decimal(80)

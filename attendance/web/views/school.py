@@ -19,7 +19,8 @@ from attendance.web.answers import UserRequest
 from attendance.web.auditlog import EventPages, filtered_events, named_events
 from attendance.web.decorators import admin_page
 from attendance.web.downloads import TYPES
-from attendance.web.forms import AuditForm, PeriodForm, PolicyForm, SchoolForm
+from attendance.web.forms.courses import PeriodForm
+from attendance.web.forms.school import AuditForm, PolicyForm, SchoolForm
 from attendance.web.health import queue_health
 from attendance.web.views.reports import AT_RISK_IN_A_ROW, AT_RISK_PERCENT
 

@@ -13,7 +13,8 @@ from attendance.services import enrolling, gallery
 from attendance.web.answers import UserRequest
 from attendance.web.decorators import person_page, teacher_page
 from attendance.web.downloads import picture
-from attendance.web.forms import SelfieForm, SwitchForm
+from attendance.web.forms.base import SwitchForm
+from attendance.web.forms.photos import SelfieForm
 from attendance.web.selfieviews import selfie_context
 from attendance.web.views.students import load_student
 

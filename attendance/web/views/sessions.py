@@ -17,7 +17,8 @@ from attendance.web.answers import UserRequest, go_back, wants_json
 from attendance.web.decorators import teacher_page
 from attendance.web.downloads import attachment
 from attendance.web.faceviews import photo_views
-from attendance.web.forms import FinaliseForm, SessionForm, UploadForm, read_file
+from attendance.web.forms.photos import UploadForm, read_file
+from attendance.web.forms.sessions import FinaliseForm, SessionForm
 from attendance.web.registers import register_context
 
 

@@ -18,7 +18,7 @@ from attendance.permissions import visible_faces
 from attendance.services import strangers
 from attendance.web.answers import UserRequest, is_htmx
 from attendance.web.decorators import teacher_page
-from attendance.web.strangerforms import AnsweredForm, GroupForm
+from attendance.web.forms.strangers import AnsweredForm, GroupForm
 from attendance.web.strangerviews import answered, group_views, joined
 from attendance.web.views.courses import load_course
 

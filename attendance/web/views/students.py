@@ -15,7 +15,8 @@ from attendance.permissions import may_administer, visible_courses, visible_stud
 from attendance.services import gallery, privacy, rosters
 from attendance.web.answers import UserRequest
 from attendance.web.decorators import admin_page, teacher_page
-from attendance.web.forms import EndForm, EraseForm, StudentForm, StudentOnRosterForm, SwitchForm
+from attendance.web.forms.base import SwitchForm
+from attendance.web.forms.students import EndForm, EraseForm, StudentForm, StudentOnRosterForm
 from attendance.web.selfieviews import selfie_context
 from attendance.web.views.courses import load_course
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from attendance.models import DetectedFace
 from attendance.services.errors import InvalidValue
 from attendance.services.strangers import MOST_ANSWERED
-from attendance.web.forms import FaceForm
+from attendance.web.forms.faces import FaceForm
 
 _LARGEST_ID: Final = 2**63 - 1
 
