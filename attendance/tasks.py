@@ -7,6 +7,7 @@ broker's order decides nothing.
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -14,9 +15,9 @@ from celery import current_app, shared_task
 from django.db import transaction
 from kombu.exceptions import ChannelError
 
-from attendance.models import FaceModelChange, QueuedWork, Selfie, Snapshot
+from attendance.models import UNFINISHED, FaceModelChange, QueuedWork, Selfie, Snapshot
 from attendance.services import heartbeats, model_change, queue, working
-from attendance.services.errors import EngineNotReady
+from attendance.services.errors import EngineNotReady, ModelsLoading
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -27,19 +28,22 @@ PAUSE_SECONDS: Final = 10.0
 @shared_task(name="attendance.recognise_snapshot")
 def recognise_snapshot(pk: int) -> None:
     """Do what is next: a class photo was queued."""
-    _work(working.work_on_next)
+    _work_on_next(Snapshot, pk)
 
 
 @shared_task(name="attendance.process_selfie")
 def process_selfie(pk: int) -> None:
     """Do what is next: a selfie was queued."""
-    _work(working.work_on_next)
+    _work_on_next(Selfie, pk)
 
 
 @shared_task(name="attendance.change_face_model")
 def change_face_model(pk: int) -> None:
     """Re-embed a slice of all selfies for another face model, and call for the next one."""
-    if _work(partial(model_change.change_model, pk)):
+    more = False
+    with suppress(ModelsLoading):  # the sweeper calls again
+        more = bool(work(partial(model_change.change_model, pk)))
+    if more:
         wake(FaceModelChange.objects.get(pk=pk))
 
 
@@ -115,13 +119,29 @@ def forget_broker_outage() -> None:
     _broker.forget()
 
 
-def _work(do: Callable[[], T]) -> T | None:
-    """Run a service; a machine that cannot recognise leaves the row queued and says so where the health page looks."""
+def _work_on_next(model: type[QueuedWork], pk: int) -> None:
+    try:
+        work(working.work_on_next)
+    except ModelsLoading:
+        called_for = model._default_manager.filter(pk=pk, state__in=UNFINISHED).first()
+        if called_for is not None:
+            wake(called_for)  # it has waited a while: this is no loop without a pause
+
+
+def work(do: Callable[[], T]) -> T | None:
+    """Run a service; a machine that cannot recognise leaves the row queued and says so where the health page looks.
+
+    Raises:
+        ModelsLoading: the models are still being loaded; nothing was taken, and nothing is said.
+    """
     try:
         result = do()
+    except ModelsLoading:
+        _log.info("the models are still being loaded")
+        raise
     except EngineNotReady as error:
         _log.error("cannot work: %s", error)
-        heartbeats.beat(heartbeats.WORKER, detail={"engine": str(error)})
+        heartbeats.beat(heartbeats.WORKER, detail=heartbeats.of_engine(str(error)))
         return None
-    heartbeats.beat(heartbeats.WORKER, detail={"engine": "ready"})
+    heartbeats.beat(heartbeats.WORKER, detail=heartbeats.of_engine(heartbeats.READY))
     return result

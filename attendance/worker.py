@@ -1,17 +1,20 @@
 """What a worker process does besides its tasks: it says who it is and that it lives, and refuses a wrong face model.
 
-The models are loaded by the first task, in the child: a TensorFlow that was loaded before the fork would deadlock it.
+The models are loaded in the child, before its first task and in a thread beside it: a TensorFlow that was loaded before
+the fork would deadlock it, and a task's time limit must not end the loading.
 """
 
 import logging
+import threading
 import time
 from typing import Any, Final
 
-from celery.signals import celeryd_after_setup, heartbeat_sent, worker_ready
+from celery.signals import celeryd_after_setup, heartbeat_sent, worker_process_init, worker_ready
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from attendance.services import face_model, files, heartbeats, release
+from attendance import tasks
+from attendance.services import face_model, files, heartbeats, release, working
 from attendance.services.errors import EngineNotReady
 
 _log = logging.getLogger(__name__)
@@ -48,10 +51,27 @@ def introduce_worker(sender: str, **kwargs: Any) -> None:
             raise EngineNotReady(files.WRONG_DATABASE)
         release.require_current()
         face_model.active_recogniser()
+        heartbeats.beat(heartbeats.WORKER, detail=heartbeats.of_engine(heartbeats.LOADING))
     except EngineNotReady as error:
         raise SystemExit(str(error)) from error
     except DatabaseError:
         _log.warning("the database did not answer at the start")
+    finally:
+        connection.close()
+
+
+@worker_process_init.connect
+def begin_to_load(**kwargs: Any) -> None:
+    """Let a child load its models; a call that comes meanwhile waits for them, or is made again."""
+    threading.Thread(target=_load, name="loads the models", daemon=True).start()
+
+
+def _load() -> None:
+    try:
+        tasks.work(working.load_models)
+    # Whatever a network or a database can raise: the first call meets it again, and says so of its row.
+    except Exception:
+        _log.exception("the models were not loaded at the start")
     finally:
         connection.close()
 

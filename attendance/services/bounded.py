@@ -42,7 +42,7 @@ class Asked(Generic[T]):
         """Wait for the answer.
 
         Args:
-            until: by ``time.monotonic``.
+            until: by ``time.monotonic``; infinity waits as long as it takes.
 
         Returns:
             the answer; None when there was none by then.
@@ -50,7 +50,7 @@ class Asked(Generic[T]):
         Raises:
             BaseException: what the question raised.
         """
-        if not self._done.wait(max(until - time.monotonic(), 0)):
+        if not self._done.wait(min(max(until - time.monotonic(), 0), threading.TIMEOUT_MAX)):
             return None
         if self._error is not None:
             raise self._error

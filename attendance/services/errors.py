@@ -250,6 +250,12 @@ class EngineNotReady(ServiceError):
     status = 503
 
 
+class ModelsLoading(EngineNotReady):
+    """The models are still being loaded in this process; nothing was taken."""
+
+    code = "models-loading"
+
+
 class StoreAway(TryLater, EngineNotReady):
     """The store of photos does not answer: nothing was stored, and a worker leaves its work queued."""
 

@@ -31,14 +31,29 @@ def active_recogniser() -> str:
     )
 
 
+def patience_seconds() -> float:
+    """How long a call may wait for models that are being loaded: the rest of its time limit is for a photo."""
+    return float(settings.LEASE_SECONDS / 4)
+
+
+def load_pipeline(*, first_jpeg: bytes) -> None:
+    """Load the models that fit the stored templates, however long that takes, and let them look at a photo.
+
+    Raises:
+        EngineNotReady: ``FACE_MODEL`` asks for others than those of the templates, or weights are missing or wrong.
+    """
+    engine.pipeline(active_recogniser(), first_jpeg=first_jpeg)
+
+
 def active_pipeline() -> engine.Pipeline:
-    """Give the pipeline that fits the stored templates.
+    """Give the pipeline that fits the stored templates; waits for its models as long as ``patience_seconds``.
 
     Raises:
         EngineNotReady: weights are missing or wrong, or the templates were made with another recipe.
+        ModelsLoading: the models are not loaded yet.
     """
     recogniser = active_recogniser()
-    pipeline = engine.pipeline(recogniser)
+    pipeline = engine.pipeline(recogniser, patience_seconds=patience_seconds())
     if not _fits(school_settings(), pipeline):
         raise EngineNotReady(
             _("The stored templates were made with another recipe of %(name)s. Run: manage.py set_face_model %(name)s")

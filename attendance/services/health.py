@@ -51,9 +51,9 @@ def weights_present() -> bool:
     The site's own image holds no weights, and then its missing folder says nothing: the workers verify theirs.
     """
     alive = heartbeats.alive(heartbeats.WORKER, within_seconds=ALIVE_SECONDS)
-    said = {beat.detail["engine"] for beat in alive if "engine" in beat.detail}
+    said = heartbeats.said_of_engine(alive)
     if said:
-        return "ready" in said
+        return heartbeats.READY in said
     folder = settings.WEIGHTS_DIR
     return any(folder.iterdir()) if folder.is_dir() else alive.exists()
 

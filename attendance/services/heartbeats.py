@@ -2,6 +2,7 @@
 
 import datetime as dt
 import socket
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import QuerySet
@@ -13,6 +14,9 @@ WORKER = "worker"
 SWEEPER = "sweeper"
 RETENTION = "retention"
 BACKUP = "backup"
+READY = "ready"
+LOADING = "loading"
+"""What a worker says of its engine, beside the sentence of whatever keeps it from recognising."""
 _names: dict[str, str] = {}
 
 
@@ -33,6 +37,16 @@ def beat(kind: str, *, detail: dict[str, Any] | None = None) -> None:
     if detail is not None:
         fields["detail"] = detail
     Heartbeat.objects.update_or_create(name=name, defaults=fields)
+
+
+def of_engine(state: str) -> dict[str, str]:
+    """Give what a worker says of its engine: ``READY``, ``LOADING``, or why it cannot recognise."""
+    return {"engine": state}
+
+
+def said_of_engine(beats: Iterable[Heartbeat]) -> set[str]:
+    """Give what workers said of their engines; one whose models are still being loaded says nothing yet."""
+    return {str(beat.detail["engine"]) for beat in beats if beat.detail.get("engine", LOADING) != LOADING}
 
 
 def alive(kind: str, *, within_seconds: float) -> QuerySet[Heartbeat]:

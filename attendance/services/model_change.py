@@ -28,7 +28,7 @@ from attendance.models import (
     Student,
     User,
 )
-from attendance.services import engine, queue, renewal, shadow
+from attendance.services import engine, face_model, queue, renewal, shadow
 from attendance.services.audit import record_event
 from attendance.services.errors import EngineNotReady, InvalidValue, ServiceError, UnknownFaceModel, WrongState
 from attendance.services.gallery.selfies import unseal
@@ -127,7 +127,7 @@ def change_model(pk: int) -> bool:
     with queue.attempt(claim):
         change = FaceModelChange.objects.get(pk=pk)
         try:
-            pipeline = engine.pipeline(change.face_model)
+            pipeline = engine.pipeline(change.face_model, patience_seconds=face_model.patience_seconds())
         except UnknownFaceModel as error:
             queue.fail(claim, code=error.code, reason=error.message)
             return False

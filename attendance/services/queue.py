@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from attendance.context import RequestContext, request_context
 from attendance.models import UNFINISHED, FaceModelChange, Priority, QueuedWork, WorkState
 from attendance.services import release, turns
-from attendance.services.errors import EngineNotReady, ServiceError, UnusableFace
+from attendance.services.errors import EngineNotReady, ModelsLoading, ServiceError, UnusableFace
 from attendance.services.sealing import KeyNotAtHand
 
 _log = logging.getLogger(__name__)
@@ -160,6 +160,8 @@ def attempt(claim: Claim) -> Iterator[None]:
             yield
     except (EngineNotReady, KeyNotAtHand) as error:
         put_back(claim, seconds=settings.SWEEP_SECONDS, count_attempt=False)
+        if isinstance(error, ModelsLoading):
+            raise
         raise EngineNotReady(str(error)) from error
 
 

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from celery.signals import celeryd_after_setup
@@ -15,8 +16,11 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 from attendance import sweeper, tasks, worker
 from attendance.celery import app
 from attendance.models import ClassSession, FaceModelChange, Heartbeat, Selfie, Snapshot, Student, WorkState
-from attendance.services import engine, gallery, heartbeats, model_change, queue
-from tests.fakes import selfie_of
+from attendance.services import engine, gallery, heartbeats, model_change, queue, working
+from attendance.services.errors import EngineNotReady
+from faces.errors import WeightsError
+from faces.types import Face, RGBImage
+from tests.fakes import FakePipeline, build_pipeline, selfie_of
 
 
 def point_to(url: str) -> None:
@@ -146,6 +150,100 @@ class TestTasks:
         assert FaceModelChange.objects.get().state == WorkState.DONE
 
 
+class SlowEngine:
+    """Builds the fake engine once somebody lets it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.may_end = threading.Event()
+        self.built = 0
+        monkeypatch.setattr(engine.pipelines, "import_string", lambda name: self.build)
+
+    def build(self, recogniser: str, **options: Any) -> FakePipeline:
+        self.may_end.wait(60)
+        self.built += 1
+        return build_pipeline(recogniser, **options)
+
+
+@pytest.fixture
+def slow_engine(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Iterator[SlowEngine]:
+    """An engine that is still loading, asked by calls that do not wait for it."""
+    settings.LEASE_SECONDS = 0
+    slow = SlowEngine(monkeypatch)
+    yield slow
+    slow.may_end.set()
+
+
+@pytest.mark.django_db(transaction=True)
+class TestLoading:
+    def test_call_that_comes_while_the_models_load_takes_nothing_and_is_made_again(
+        self, snapshot: Snapshot, slow_engine: SlowEngine, settings: Settings
+    ) -> None:
+        for _ in range(3):
+            tasks.recognise_snapshot(snapshot.pk)
+        snapshot.refresh_from_db()
+        assert (snapshot.state, snapshot.attempts) == (WorkState.QUEUED, 0)
+        assert tasks.calls_waiting() == 3
+        assert not Heartbeat.objects.exists()
+        slow_engine.may_end.set()
+        settings.LEASE_SECONDS = 120
+        tasks.recognise_snapshot(snapshot.pk)
+        snapshot.refresh_from_db()
+        assert (snapshot.state, snapshot.attempts, slow_engine.built) == (WorkState.DONE, 1, 1)
+        tasks.recognise_snapshot(snapshot.pk)
+        assert tasks.calls_waiting() == 3
+
+    def test_photo_that_is_gone_is_not_called_for_again(self, snapshot: Snapshot, slow_engine: SlowEngine) -> None:
+        pk = snapshot.pk
+        snapshot.delete()
+        tasks.recognise_snapshot(pk)
+        assert tasks.calls_waiting() == 0
+
+    def test_change_of_model_waits_for_its_models_uncounted(
+        self, recognisable: Callable[..., Student], slow_engine: SlowEngine
+    ) -> None:
+        change = model_change.set_face_model(name="facenet", by=None)
+        tasks.change_face_model(change.pk)
+        change.refresh_from_db()
+        assert (change.state, change.attempts, change.failure_reason) == (WorkState.QUEUED, 0, "")
+        assert not Heartbeat.objects.exists()
+
+    def test_models_that_could_not_be_loaded_are_tried_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        fails = iter([True, False])
+
+        def build(recogniser: str, **options: Any) -> FakePipeline:
+            if next(fails):
+                raise WeightsError("They are not there.")
+            return build_pipeline(recogniser, **options)
+
+        monkeypatch.setattr(engine.pipelines, "import_string", lambda name: build)
+        with pytest.raises(EngineNotReady, match="They are not there"):
+            engine.pipeline("sface")
+        assert engine.pipeline("sface").model_id == "fake-sface-1"
+
+    def test_child_loads_and_looks_at_a_photo_before_it_says_that_it_is_ready(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        seen: list[tuple[int, ...]] = []
+        plain = FakePipeline.find_faces
+
+        def find_faces(self: FakePipeline, image: RGBImage) -> list[Face]:
+            assert not Heartbeat.objects.exists()
+            seen.append(image.shape)
+            return plain(self, image)
+
+        monkeypatch.setattr(FakePipeline, "find_faces", find_faces)
+        worker._load()
+        ((height, width, _channels),) = seen
+        assert max(height, width) == working.FIRST_PHOTO_PX
+        assert heartbeats.said_of_engine(Heartbeat.objects.all()) == {heartbeats.READY}
+
+    def test_child_that_cannot_load_says_why(self, settings: Settings) -> None:
+        settings.FACE_MODEL = "missing"
+        worker._load()
+        (said,) = heartbeats.said_of_engine(Heartbeat.objects.all())
+        assert "weights of missing" in said
+
+
 @pytest.mark.django_db(transaction=True)
 class TestSweeper:
     def test_round_calls_for_overdue_rows_and_beats(self, snapshot: Snapshot) -> None:
@@ -200,6 +298,7 @@ class TestWorker:
     def test_says_its_name_and_beats_at_most_once_a_sweep(self, db: None, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(heartbeats, "_names", {})
         celeryd_after_setup.send(sender="w1@school", instance=None, conf=None)
+        assert Heartbeat.objects.get().detail == heartbeats.of_engine(heartbeats.LOADING)
         pulse = worker._Pulse()
         pulse.beat()
         Heartbeat.objects.update(at=timezone.now() - dt.timedelta(minutes=5))

@@ -10,12 +10,13 @@ from attendance import tasks
 from attendance.models import ClassSession, Snapshot, User, WorkState
 from attendance.services import queue, snapshots
 from tests.fakes import class_photo
-from tests.faults.conftest import DURING_A_PHOTO_SECONDS, Upload, start_worker, state_of, wait_for
+from tests.faults.conftest import DURING_A_PHOTO_SECONDS, LEASE_SECONDS, Upload, start_worker, state_of, wait_for
 from tests.faults.engines import CRASHES_THE_DECODER, FITS_NOWHERE, HANGS, KILLED_FOR_MEMORY
 from tests.stack import Stack, wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
 BREAKING = "tests.faults.engines.build_breaking"
+SLOW = "tests.faults.engines.build_slowly"
 SCARCE = "tests.faults.engines.build_scarce"
 THREE_ATTEMPTS_SECONDS = 240
 
@@ -70,8 +71,7 @@ def test_row_22_child_killed_during_a_slow_model_load_is_replaced_and_the_photo_
 ) -> None:
     """Another child loads the models and does the photo; no kill loop."""
     snapshot = upload()
-    slow = {"FACE_PIPELINE_BUILDER": "tests.faults.engines.build_slowly", "FAKE_LOAD_SECONDS": "4"}
-    start_worker(stack, LEASE_SECONDS="60", **slow)  # the time limit holds for loading the models too
+    start_worker(stack, LEASE_SECONDS="60", FACE_PIPELINE_BUILDER=SLOW, FAKE_LOAD_SECONDS="8")
     stack.start_sweeper()
     wait_until(lambda: "ready." in stack.log("worker"), seconds=60, what="the worker listens")
     tasks.wake(snapshot)
@@ -82,6 +82,23 @@ def test_row_22_child_killed_during_a_slow_model_load_is_replaced_and_the_photo_
     snapshot.refresh_from_db()
     assert (snapshot.attempts, snapshot.faces.count()) == (1, 1)
     assert child not in children_of(stack, "worker")
+
+
+def test_row_22_models_that_load_for_longer_than_a_lease_and_a_task_may_take_are_waited_for(
+    stack: Stack, upload: Upload
+) -> None:
+    """Nothing is claimed meanwhile, and no limit ends the loading; no sweeper is needed for the photo's next call."""
+    snapshot = upload()
+    start_worker(stack, FACE_PIPELINE_BUILDER=SLOW, FAKE_LOAD_SECONDS=str(3 * LEASE_SECONDS))
+    wait_until(lambda: "ready." in stack.log("worker"), seconds=60, what="the worker listens")
+    (child,) = children_of(stack, "worker")
+    assert tasks.wake(snapshot)
+    wait_until(lambda: "are still being loaded" in stack.log("worker"), seconds=30, what="a call has waited in vain")
+    assert state_of(snapshot) == WorkState.QUEUED
+    wait_for(snapshot, WorkState.DONE)
+    snapshot.refresh_from_db()
+    assert (snapshot.attempts, snapshot.faces.count()) == (1, 1)
+    assert children_of(stack, "worker") == [child]
 
 
 def test_row_24_deploy_during_work_loses_and_doubles_nothing(stack: Stack, upload: Upload) -> None:

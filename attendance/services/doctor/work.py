@@ -27,9 +27,11 @@ def workers() -> Finding:
             f"None was heard of for {health.ALIVE_SECONDS:.0f} seconds: photos wait.",
             "Start one: celery -A attendance worker --pool prefork (in containers: docker compose up -d worker).",
         )
-    said = sorted({str(beat.detail["engine"]) for beat in alive if beat.detail.get("engine", "ready") != "ready"})
+    said = sorted(heartbeats.said_of_engine(alive) - {heartbeats.READY})
     if said:
         return wrong(about, f"One cannot work: {said[0]}", "Mend that, then restart it; nothing was lost.")
+    if all(beat.detail == heartbeats.of_engine(heartbeats.LOADING) for beat in alive):
+        return warning(about, f"{len(alive)} live, and still load their models: photos wait.", "Ask again in a minute.")
     heard = current_app.control.ping(timeout=PING_SECONDS)
     if not heard:
         return warning(

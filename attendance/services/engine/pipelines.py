@@ -1,16 +1,21 @@
 """The neural networks, built once a process and called in workers only."""
 
+import math
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from django.conf import settings
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
 
+from attendance.services import bounded
 from attendance.services.engine.refusals import as_refusals
-from attendance.services.errors import EngineNotReady, InvalidValue, UnknownFaceModel
+from attendance.services.errors import EngineNotReady, InvalidValue, ModelsLoading, UnknownFaceModel
 from faces import images, quality
 from faces.errors import FaceError, UnknownModel, WeightsError
 from faces.evaluate import pairs
@@ -66,35 +71,57 @@ def embed_selfie(pipeline: Pipeline, jpeg: bytes) -> Face:
 
 
 class _Pipelines:
-    """Builds each pipeline once in a process, under a lock; two at most, as a change of model needs."""
+    """Builds each pipeline once in a process; two at most, as a change of model needs.
+
+    Each is built in a thread of its own: a task's time limit ends whoever waits for the models, never the loading.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._built: dict[str, Pipeline] = {}
+        self._asked: dict[str, bounded.Asked[Pipeline]] = {}
 
-    def get(self, recogniser: str) -> Pipeline:
+    def get(self, recogniser: str, *, patience_seconds: float, first_jpeg: bytes | None) -> Pipeline:
         with self._lock:
-            if recogniser not in self._built:
-                while len(self._built) > 1:
-                    self._built.pop(next(iter(self._built)))
-                self._built[recogniser] = _build(recogniser)
-            return self._built[recogniser]
+            if recogniser not in self._asked:
+                while len(self._asked) > 1:
+                    self._asked.pop(next(iter(self._asked)))
+                self._asked[recogniser] = bounded.Asked(partial(_build_and_warm, recogniser, first_jpeg))
+            asked = self._asked[recogniser]
+        try:
+            built = asked.answer(until=time.monotonic() + patience_seconds)
+        except Exception:
+            self._drop(recogniser, asked)  # what was missing may be there the next time
+            raise
+        if built is None:
+            raise ModelsLoading(_("The face models are still being loaded on this machine."))
+        return built
+
+    def _drop(self, recogniser: str, asked: bounded.Asked[Pipeline]) -> None:
+        with self._lock:
+            if asked.is_over and self._asked.get(recogniser) is asked:
+                del self._asked[recogniser]
 
     def forget(self) -> None:
         with self._lock:
-            self._built.clear()
+            self._asked.clear()
 
 
 _pipelines: Final = _Pipelines()
 
 
-def pipeline(recogniser: str) -> Pipeline:
+def pipeline(recogniser: str, *, patience_seconds: float = math.inf, first_jpeg: bytes | None = None) -> Pipeline:
     """Give the pipeline with this recogniser, built at the first call in this process.
+
+    Args:
+        recogniser: its name.
+        patience_seconds: how long to wait for it to be built; that goes on afterwards, for the next call.
+        first_jpeg: a photo that the first call lets it look at, since a network's functions are built at its first one.
 
     Raises:
         EngineNotReady: its weights are missing or are not those of the manifest, or no recogniser has this name.
+        ModelsLoading: it is not built yet.
     """
-    return _pipelines.get(recogniser)
+    return _pipelines.get(recogniser, patience_seconds=patience_seconds, first_jpeg=first_jpeg)
 
 
 def forget_pipelines() -> None:
@@ -105,6 +132,13 @@ def forget_pipelines() -> None:
 def _measures(measured: quality.Quality) -> dict[str, float]:
     """Put measures into a form that JSON can hold: a pose that cannot be told is infinite."""
     return {name: round(min(max(value, -999.0), 99_999.0), 4) for name, value in asdict(measured).items()}
+
+
+def _build_and_warm(recogniser: str, first_jpeg: bytes | None) -> Pipeline:
+    built = _build(recogniser)
+    if first_jpeg is not None:
+        find_and_measure(built, first_jpeg)
+    return built
 
 
 def _build(recogniser: str) -> Pipeline:

@@ -95,6 +95,12 @@ class TestWeights:
         heard("worker", detail={"engine": "The weights file does not hold the bytes of the manifest."})
         assert health.readiness()["weights"] is False
 
+    def test_worker_that_is_loading_says_nothing_of_them(self, settings: Settings, tmp_path: Path) -> None:
+        settings.WEIGHTS_DIR = tmp_path
+        (tmp_path / "yunet.onnx").touch()
+        heard("worker", detail={"engine": "loading"})
+        assert health.readiness()["weights"] is True
+
 
 def test_files_without_a_row_are_the_wrong_database(private_files: Path) -> None:
     assert health.readiness()["files"] is True

@@ -129,6 +129,12 @@ def test_no_worker_and_one_that_cannot_work() -> None:
     assert "The weights file is missing." in found.sentence
 
 
+def test_worker_that_is_loading_its_models_is_no_broken_one() -> None:
+    heard("worker", detail={"engine": "loading"})
+    found = work.workers()
+    assert (found.level, "still load their models" in found.sentence) == (Level.WARNING, True)
+
+
 def test_no_sweeper() -> None:
     assert "manage.py sweep" in work.sweeper().remedy
     heard("sweeper")
