@@ -37,7 +37,7 @@ FEW_ORPHANS: Final = 20
 """What crashes can leave behind; if every file is an orphan and they are more, it is the database that is wrong."""
 STORE_RETRY_SECONDS: Final = 30
 _BATCH: Final = 1000
-_NO_SPACE: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def require_space() -> None:
@@ -53,7 +53,7 @@ def require_space() -> None:
     while not place.exists():
         place = place.parent
     if shutil.disk_usage(place).free < settings.MIN_FREE_DISK_MB * 1_000_000:
-        raise _disk_full()
+        raise disk_full()
 
 
 @contextmanager
@@ -188,12 +188,13 @@ def _write(name: str, data: bytes) -> str:
         raise store_away(error) from error
     except OSError as error:
         storage.delete(name)
-        if error.errno in _NO_SPACE:
-            raise _disk_full() from error
+        if error.errno in NO_SPACE:
+            raise disk_full() from error
         raise
 
 
-def _disk_full() -> DiskFull:
+def disk_full() -> DiskFull:
+    """Give the one sentence about a disk that takes nothing more."""
     return DiskFull(_("The disk is nearly full: nothing was stored. Please tell whoever runs this site."))
 
 

@@ -6,12 +6,14 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views import defaults
 
-from attendance.services.errors import TooManyPhotos
+from attendance.services.errors import ServiceError, TooManyPhotos
 from attendance.web.answers import refusal
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer 400; who sent hundreds of photos at once reads how many may come, as whoever sent a few too many does."""
+    """Answer 400, or what a refusal of ours says; who sent hundreds of photos at once reads how many may come."""
+    if isinstance(exception, ServiceError):
+        return refusal(request, exception)
     if not isinstance(exception, TooManyFilesSent):
         return defaults.bad_request(request, exception)
     sentence = _("At most %(most)d photos in one go; send the rest after them.")
