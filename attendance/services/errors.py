@@ -112,6 +112,13 @@ class UploadGone(ServiceError):
     status = 410
 
 
+class UploadFinished(ServiceError):
+    """An upload that cannot be cancelled any more: its photo is in, and can be deleted."""
+
+    code = "upload-finished"
+    status = 409
+
+
 class UnusableFace(ServiceError):
     """A selfie whose face cannot be used.
 

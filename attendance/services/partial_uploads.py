@@ -4,9 +4,9 @@ Each part is a file of its own in the private storage, so that any web process, 
 (a volume, or an S3-compatible one), can take the next. The rows say which parts count: a part whose row lost the race
 for an offset is removed again, and a file without a row is collected by the sweeper.
 
-The last part is not kept by itself: it counts together with the photo, or not at all. So a refusal for now (disk full,
-queue too long, session final) costs the client one part when it comes again, never the whole photo, and a crash between
-the two leaves an upload that the same last part finishes, with the same photo, by an idempotency key of its own.
+The last part is not kept by itself: it counts together with the photo, in one transaction, or not at all. So a refusal
+for now (disk full, queue too long, session final) costs the client one part when it comes again, never the whole photo;
+and whoever cancels meanwhile either finds the photo there, or none will come.
 """
 
 import datetime as dt
@@ -24,7 +24,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from attendance.models import ClassSession, PartialUpload, UploadPart, User
+from attendance.models import ClassSession, PartialUpload, Snapshot, UploadPart, User
 from attendance.services import files, snapshots
 from attendance.services.errors import (
     BadPhoto,
@@ -33,9 +33,11 @@ from attendance.services.errors import (
     KeyReused,
     OffsetMismatch,
     PhotoTooLarge,
+    ServiceError,
     SessionClosed,
     TooMuchUnfinished,
     UnsupportedPhoto,
+    UploadFinished,
     UploadGone,
     not_found,
 )
@@ -128,7 +130,7 @@ def add_part(*, upload: PartialUpload, start: int, data: bytes, by: User) -> Par
         the upload as it stands now; ``snapshot`` is set once the photo is there.
 
     Raises:
-        UploadGone: its time is over, or a part of it was lost.
+        UploadGone: its time is over, it was cancelled meanwhile, or a part of it was lost.
         OffsetMismatch: the bytes do not begin where the last ones ended.
         ChecksumMismatch: the whole file is not the one that was announced; nothing of it is kept.
         BadPhoto, UnsupportedPhoto, PhotoTooLarge: no photo that can be taken; nothing of it is kept.
@@ -150,8 +152,13 @@ def add_part(*, upload: PartialUpload, start: int, data: bytes, by: User) -> Par
 
 
 def cancel(*, upload: PartialUpload) -> None:
-    """Forget an upload and what has arrived of it; a photo that it has become stays."""
-    _remove([upload.pk])
+    """Forget an upload and what has arrived of it, so that it never becomes a photo.
+
+    Raises:
+        UploadFinished: it has become one, which ``upload`` then tells.
+    """
+    if not _give_up(upload):
+        raise UploadFinished(_("This photo had arrived already. Delete the photo itself, if it shall go."))
 
 
 def forget_expired() -> int:
@@ -183,44 +190,71 @@ def _collect_orphans() -> None:
 def _keep(upload: PartialUpload, *, start: int, data: bytes) -> None:
     files.require_space()
     if upload.parts.count() >= MOST_PARTS:
-        cancel(upload=upload)
+        _give_up(upload)
         raise _gone()
     with files.stored(files.PARTS, data, suffix=".part") as name, transaction.atomic():
         lock_open_session(upload.session)
         here = PartialUpload.objects.filter(pk=upload.pk, offset=start, finished_at=None)
         if not here.update(offset=start + len(data)):
-            raise _elsewhere()
+            raise _moved_on(upload)
         UploadPart.objects.create(upload=upload, start=start, size=len(data), file=name)
     upload.offset = start + len(data)
 
 
 def _finish(upload: PartialUpload, *, start: int, data: bytes, by: User) -> None:
     """Make the photo of all parts. Of two requests at once, both do, and both get the same photo."""
+    names: list[str] = []
+
+    def note(photo: Snapshot) -> None:
+        names.extend(_note_finished(upload, photo, is_new=True))
+
     try:
         whole = _joined(upload, until=start) + data
         if upload.sha256 and hashlib.sha256(whole).hexdigest() != upload.sha256:
             raise ChecksumMismatch(_("The photo was damaged on its way. Please send it again."))
         key = f"upload-{upload.public_id}"
-        added = snapshots.add_snapshot(session=upload.session, data=whole, by=by, key=key)
+        added = snapshots.add_snapshot(session=upload.session, data=whole, by=by, key=key, together_with=note)
+        if not added.created:
+            names += _note_finished(upload, added.snapshot, is_new=False)
     except _ABOUT_THE_PICTURE:
-        cancel(upload=upload)
+        _give_up(upload)
         raise
     except FileNotFoundError as error:
-        cancel(upload=upload)
+        if not _give_up(upload):
+            raise _elsewhere() from error  # another request finished it, and removed the parts
         raise _gone() from error
-    upload.offset, upload.finished_at = upload.length, timezone.now()
-    upload.snapshot, upload.is_new_photo = added.snapshot, added.created
-    with transaction.atomic():
-        PartialUpload.objects.filter(pk=upload.pk, finished_at=None).update(
-            offset=upload.offset,
-            finished_at=upload.finished_at,
-            snapshot=upload.snapshot,
-            is_new_photo=upload.is_new_photo,
-        )
-        parts = UploadPart.objects.filter(upload=upload.pk)
-        names = list(parts.values_list("file", flat=True))
-        parts.delete()
     files.remove_all(names)
+    _read_again(upload)
+
+
+@transaction.atomic
+def _note_finished(upload: PartialUpload, photo: Snapshot, *, is_new: bool) -> list[str]:
+    """Let the upload have become this photo, unless it has become one already; give the files of its parts.
+
+    Raises:
+        UploadGone: it was cancelled, or its time ran out, while the photo was read.
+    """
+    stands = PartialUpload.objects.filter(pk=upload.pk)
+    finished = {"offset": upload.length, "finished_at": timezone.now(), "snapshot": photo, "is_new_photo": is_new}
+    if not stands.filter(finished_at=None).update(**finished) and not stands.exists():
+        raise _gone()
+    parts = UploadPart.objects.filter(upload=upload.pk)
+    names = list(parts.values_list("file", flat=True))
+    parts.delete()
+    return names
+
+
+def _read_again(upload: PartialUpload) -> None:
+    """Let the object in hand say where the upload stands now.
+
+    Raises:
+        UploadGone: nowhere.
+    """
+    stands = PartialUpload.objects.select_related("snapshot").filter(pk=upload.pk).first()
+    if stands is None:
+        raise _gone()  # its session went, or its time ended, since
+    upload.offset, upload.finished_at = stands.offset, stands.finished_at
+    upload.snapshot, upload.is_new_photo = stands.snapshot, stands.is_new_photo
 
 
 def _joined(upload: PartialUpload, *, until: int) -> bytes:
@@ -228,7 +262,7 @@ def _joined(upload: PartialUpload, *, until: int) -> bytes:
 
     Raises:
         FileNotFoundError: some of them are not in the storage of this machine.
-        OffsetMismatch: another request has finished or cancelled the upload meanwhile.
+        OffsetMismatch, UploadGone: another request has finished or cancelled the upload meanwhile.
     """
     whole = bytearray()
     for part in UploadPart.objects.filter(upload=upload.pk, start__lt=until):
@@ -236,15 +270,38 @@ def _joined(upload: PartialUpload, *, until: int) -> bytes:
         if len(whole) != part.start + part.size:
             raise FileNotFoundError(part.file.name)
     if len(whole) != until:
-        raise _elsewhere()
+        raise _moved_on(upload)
     return bytes(whole)
+
+
+def _give_up(upload: PartialUpload) -> bool:
+    """Remove an upload that has not become a photo.
+
+    Returns:
+        whether none can come of it now; ``upload`` tells of the photo that it has become instead.
+    """
+    with transaction.atomic():
+        # Held until it is gone: whoever is about to finish it waits, and then finds nothing to finish.
+        stands = PartialUpload.objects.select_for_update().filter(pk=upload.pk).first()
+        if stands is not None and stands.finished_at is not None:
+            _read_again(upload)
+            return False
+        names = _forget_rows([upload.pk])
+    files.remove_all(names)
+    return True
 
 
 def _remove(uploads: list[int]) -> None:
     with transaction.atomic():
-        names = list(UploadPart.objects.filter(upload__in=uploads).values_list("file", flat=True))
-        PartialUpload.objects.filter(pk__in=uploads).delete()
+        names = _forget_rows(uploads)
     files.remove_all(names)
+
+
+def _forget_rows(uploads: list[int]) -> list[str]:
+    """Remove the rows, give the names of the files that go with them."""
+    names = list(UploadPart.objects.filter(upload__in=uploads).values_list("file", flat=True))
+    PartialUpload.objects.filter(pk__in=uploads).delete()
+    return names
 
 
 def _require_little_unfinished(by: User, length: int) -> None:
@@ -270,8 +327,13 @@ def _session_there() -> Iterator[None]:
         raise not_found(_("session")) from error
 
 
+def _moved_on(upload: PartialUpload) -> ServiceError:
+    """Say why an upload is not where a part has to go on: by another part, or because it was cancelled."""
+    return _elsewhere() if PartialUpload.objects.filter(pk=upload.pk).exists() else _gone()
+
+
 def _gone() -> UploadGone:
-    return UploadGone(_("This upload took too long and was removed. Please begin again."))
+    return UploadGone(_("This upload was cancelled, or took too long and was removed. Please begin again."))
 
 
 def _elsewhere() -> OffsetMismatch:

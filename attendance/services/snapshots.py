@@ -1,5 +1,6 @@
 """Class photos: taken in, shown, deleted, tried again."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,7 +34,14 @@ class Added:
 
 
 @counted_upload
-def add_snapshot(*, session: ClassSession, data: bytes, by: User, key: str | None = None) -> Added:
+def add_snapshot(
+    *,
+    session: ClassSession,
+    data: bytes,
+    by: User,
+    key: str | None = None,
+    together_with: Callable[[Snapshot], None] = lambda _snapshot: None,
+) -> Added:
     """Take a class photo in and queue it for a worker.
 
     Args:
@@ -41,6 +49,8 @@ def add_snapshot(*, session: ClassSession, data: bytes, by: User, key: str | Non
         data: the picture.
         by: who uploads it.
         key: an ``Idempotency-Key``; a second upload with it gives the first one's photo.
+        together_with: what is written in the transaction that makes the photo's row, if one is made; what it raises
+            undoes both.
 
     Raises:
         SessionClosed: the session's records are final.
@@ -57,7 +67,7 @@ def add_snapshot(*, session: ClassSession, data: bytes, by: User, key: str | Non
         return Added(snapshot=known, created=False)
     photo = read_upload(data=data, by=by)
     try:
-        return Added(snapshot=_store(session, photo, by=by, key=key), created=True)
+        return Added(snapshot=_store(session, photo, by=by, key=key, together_with=together_with), created=True)
     except IntegrityError:  # the same photo or key came in by another request meanwhile
         known = _known(session, photo.sha256, by=by, key=key)
         if known is None:
@@ -145,7 +155,9 @@ def _known(session: ClassSession, sha256: str, *, by: User, key: str | None) -> 
     return same
 
 
-def _store(session: ClassSession, photo: Photo, *, by: User, key: str | None) -> Snapshot:
+def _store(
+    session: ClassSession, photo: Photo, *, by: User, key: str | None, together_with: Callable[[Snapshot], None]
+) -> Snapshot:
     with files.stored(files.SNAPSHOTS, photo.jpeg, suffix=".jpg") as name, transaction.atomic():
         locked = lock_open_session(session)  # it may have been finalised while the photo was read
         snapshot = Snapshot.objects.create(
@@ -161,6 +173,7 @@ def _store(session: ClassSession, photo: Photo, *, by: User, key: str | None) ->
         if key is not None:
             UploadKey.objects.create(user=by, key=key, snapshot=snapshot, body_sha256=photo.sha256)
         _note(snapshot, "photo.added", by=by)
+        together_with(snapshot)
     return snapshot
 
 

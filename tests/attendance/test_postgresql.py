@@ -13,6 +13,7 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[2]
 TESTS = (
     "tests/attendance/services/test_races.py",
+    "tests/attendance/services/test_upload_races.py",
     "tests/attendance/services/test_queue.py",
     "tests/attendance/services/test_turns.py",
     "tests/attendance/test_audit.py",

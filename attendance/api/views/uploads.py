@@ -174,10 +174,10 @@ class UploadView(TusView):
         operation_id="cancel_upload",
         parameters=[_VERSION_HEADER],
         request=None,
-        responses={204: None, **problems(404, 412)},
+        responses={204: None, **problems(404, 409, 412)},
     )
     def delete(self, request: Request, public_id: uuid.UUID) -> Response:
-        """Give an upload up; what has arrived is removed. A photo that it has become stays."""
+        """Give an upload up: after 204 no photo comes of it. After 409 it is one, which `Rollcall-Photo` names."""
         partial_uploads.cancel(upload=self._load(request, public_id))
         self.upload = None
         return Response(status=204)

@@ -14,6 +14,7 @@ from django.utils.http import parse_http_date
 from rest_framework.test import APIClient
 
 from attendance.models import ClassSession, PartialUpload, Snapshot, UploadPart
+from attendance.services import partial_uploads, snapshots
 from tests.attendance.api.tus_client import PART, TUS, ask, base64_of, begin, begun, call, patch
 from tests.fakes import class_photo
 
@@ -248,18 +249,62 @@ def test_other_file_than_announced_is_refused(api: APIClient, class_session: Cla
     assert ask(api, address).status_code == 404
 
 
-def test_cancelled_upload_is_gone_and_its_photo_stays(
-    api: APIClient, class_session: ClassSession, jpeg: bytes, private_files: Any
-) -> None:
-    half, whole = begun(api, class_session, len(jpeg)), begun(api, class_session, len(jpeg))
-    patch(api, half, 0, jpeg[:50])
-    patch(api, whole, 0, jpeg)
-    for address in (half, whole):
-        assert ask(api, address, "DELETE").status_code == 204
-        assert ask(api, address).status_code == 404
-        assert ask(api, address, "DELETE").status_code == 404
-    assert Snapshot.objects.count() == 1
+def test_cancelled_upload_is_gone(api: APIClient, class_session: ClassSession, jpeg: bytes, private_files: Any) -> None:
+    address = begun(api, class_session, len(jpeg))
+    patch(api, address, 0, jpeg[:50])
+    assert ask(api, address, "DELETE").status_code == 204
+    assert ask(api, address).status_code == 404
+    assert ask(api, address, "DELETE").status_code == 404
+    assert patch(api, address, 50, jpeg[50:]).status_code == 404
+    assert not Snapshot.objects.exists()
     assert not list((private_files / "parts").glob("*"))
+
+
+def test_upload_that_is_a_photo_cannot_be_cancelled_and_names_it(
+    api: APIClient, class_session: ClassSession, jpeg: bytes
+) -> None:
+    address = begun(api, class_session, len(jpeg))
+    patch(api, address, 0, jpeg)
+    answer = ask(api, address, "DELETE")
+    assert (answer.status_code, answer.json()["code"]) == (409, "upload-finished")
+    assert answer.headers["Rollcall-Photo"] == str(Snapshot.objects.get().public_id)
+    assert ask(api, address).headers["Upload-Offset"] == str(len(jpeg))
+
+
+def test_upload_that_is_cancelled_while_its_last_part_is_read_is_no_photo(
+    api: APIClient, class_session: ClassSession, jpeg: bytes, private_files: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = begun(api, class_session, len(jpeg))
+    patch(api, address, 0, jpeg[:50])
+    read, cancelled = snapshots.read_upload, []
+
+    def while_somebody_cancels(**upload: Any) -> Any:
+        cancelled.append(ask(api, address, "DELETE").status_code)
+        return read(**upload)
+
+    monkeypatch.setattr(snapshots, "read_upload", while_somebody_cancels)
+    answer = patch(api, address, 50, jpeg[50:])
+    assert cancelled == [204]
+    assert (answer.status_code, answer.json()["code"]) == (410, "upload-gone")
+    assert not Snapshot.objects.exists()
+    assert not [path for path in private_files.rglob("*") if path.is_file()]
+
+
+def test_cancel_that_comes_too_late_is_told_of_the_photo(
+    api: APIClient, class_session: ClassSession, jpeg: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = begun(api, class_session, len(jpeg))
+    cancel = partial_uploads.cancel
+
+    def after_the_last_part(*, upload: PartialUpload) -> None:
+        assert patch(api, address, 0, jpeg).status_code == 204
+        cancel(upload=upload)
+
+    monkeypatch.setattr(partial_uploads, "cancel", after_the_last_part)
+    answer = ask(api, address, "DELETE")
+    assert (answer.status_code, answer.json()["code"]) == (409, "upload-finished")
+    assert answer.headers["Rollcall-Photo"] == str(Snapshot.objects.get().public_id)
+    assert answer.headers["Upload-Offset"] == str(len(jpeg))
 
 
 def test_method_may_stand_in_a_header(api: APIClient, class_session: ClassSession, jpeg: bytes) -> None:

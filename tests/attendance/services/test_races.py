@@ -1,19 +1,18 @@
 """Two at once, really at once: threads with a connection each, on a database with row locks."""
 
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier, Event
+from threading import Event
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 
 from attendance.models import AttendanceRecord, AuditEvent, ClassSession, Course, Role, Student, User
 from attendance.services import people, records, sessions
-from attendance.services.errors import RecordChanged, ServiceError, SessionClosed, WrongState
+from attendance.services.errors import RecordChanged, SessionClosed, WrongState
 from attendance.services.marks import lock_session
 from attendance.services.records import Evidence
 from tests.attendance.services.builders import face_in
+from tests.attendance.services.racing import at_once, refusals
 from tests.conftest import MakeStudent
 
 pytestmark = [
@@ -23,27 +22,6 @@ pytestmark = [
     ),
 ]
 ROUNDS = 5
-
-
-def at_once(*calls: Callable[[], object]) -> list[object]:
-    """Start all calls at the same moment and give what each returned, or the refusal that it met."""
-    barrier = Barrier(len(calls))
-
-    def run(call: Callable[[], object]) -> object:
-        barrier.wait()
-        try:
-            return call()
-        except ServiceError as refusal:
-            return refusal
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(run, calls))
-
-
-def refusals(answers: list[object]) -> list[type]:
-    return [type(answer) for answer in answers if isinstance(answer, ServiceError)]
 
 
 def test_of_two_teachers_who_saw_the_same_one_is_told(
