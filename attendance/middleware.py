@@ -13,7 +13,8 @@ from django.http import HttpRequest, HttpResponse
 from attendance.context import RequestContext, request_context
 from attendance.services.metrics import counters
 
-REQUEST_ID: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
+REQUEST_ID: Final = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+"""A UUID with or without hyphens, as proxies make them: the audit log keeps it, so nobody may write words there."""
 _ASKED_ALL_THE_TIME: Final = {"health-live", "health-ready", "metrics"}
 _access = logging.getLogger("attendance.access")
 Handler = Callable[[HttpRequest], HttpResponse]

@@ -15,7 +15,7 @@ from tests.fakes import class_photo
 from tests.stack import Stack, wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]  # three tests share one start of everything
-UPLOAD_ID = "upload-from-room-12"
+UPLOAD_ID = "8c0c4d5e-52a0-4b1f-9d0e-0a1b2c3d4e5f"
 TOKEN = "metrics-token-of-the-test"
 NAME, EMAIL, NUMBER, LINK = (
     "Wilhelmina Quartermaine",

@@ -71,12 +71,12 @@ def test_request_is_one_line_with_its_pattern_and_no_address(
     before = access.level
     monkeypatch.setattr(access, "handlers", [handler])
     access.setLevel(logging.INFO)
-    client.get("/enrol/tok3n-of-a-link/?name=Ada", headers={"X-Request-ID": "abcdef-123456"})
+    client.get("/enrol/tok3n-of-a-link/?name=Ada", headers={"X-Request-ID": "8c0c4d5e-52a0-4b1f-9d0e-0a1b2c3d4e5f"})
     client.get("/health/live")
     access.setLevel(before)
     found = json.loads(out.getvalue())
     assert (found["method"], found["route"], found["status"]) == ("GET", "enrol/<str:token>/", 404)
-    assert found["request_id"] == "abcdef-123456"
+    assert found["request_id"] == "8c0c4d5e-52a0-4b1f-9d0e-0a1b2c3d4e5f"
     assert found["milliseconds"] >= 0
     assert "tok3n" not in out.getvalue()
     assert "Ada" not in out.getvalue()

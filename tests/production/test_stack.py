@@ -1,5 +1,6 @@
 """The production stack end to end: what a school gets from docker-compose.yml, as plain processes."""
 
+import re
 import socket
 import ssl
 import threading
@@ -137,6 +138,20 @@ def test_the_address_that_a_client_claims_is_not_believed(production: Production
     )
     assert len(seen) == 1
     assert seen[0] in {"127.0.0.1", "::1"}
+
+
+def test_the_id_that_a_client_gives_its_request_is_not_believed(production: Production) -> None:
+    claimed = "8c0c4d5e52a04b1f9d0e0a1b2c3d4e5f"  # of the form that the site takes from a proxy
+    visitor = production.visitor()
+    visitor.http.headers["X-Request-ID"] = claimed
+    visitor.log_in("teacher", PASSWORD)
+    answer = visitor.http.get(f"{production.stack.url}/", timeout=MOST_SECONDS_A_REQUEST)
+    assert re.fullmatch("[0-9a-f]{32}", answer.headers["X-Request-ID"])
+    assert answer.headers["X-Request-ID"] != claimed
+    assert production.ask_database(f"AuditEvent.objects.filter(request_id='{claimed}').count()") == 0
+    past = {"Host": "web-1:8000", "X-Forwarded-Proto": "https", "X-Request-ID": claimed}
+    web = f"http://127.0.0.1:{production.stack.web_ports['web-1']}/login/"
+    assert requests.get(web, headers=past, timeout=30).headers["X-Request-ID"] == claimed
 
 
 def upload(visitor: Visitor, address: str, photo: bytes) -> list[int]:
