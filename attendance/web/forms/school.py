@@ -44,6 +44,11 @@ class AuditForm(forms.Form):
     """Which part of the audit log to show."""
 
     action = forms.CharField(label=gettext_lazy("What"), required=False, max_length=40)
-    actor = forms.ModelChoiceField(User.objects.order_by("name", "username"), label=gettext_lazy("Who"), required=False)
+    actor = forms.ModelChoiceField(
+        User.objects.order_by("name", "username"),
+        label=gettext_lazy("Who"),
+        required=False,
+        empty_label=gettext_lazy("everybody"),
+    )
     first_day = forms.DateField(label=gettext_lazy("From"), required=False, widget=DateInput())
     last_day = forms.DateField(label=gettext_lazy("To"), required=False, widget=DateInput())

@@ -13,10 +13,9 @@ from django.views.decorators.http import require_GET
 
 from attendance.models import Course, PolicyText, Student, User
 from attendance.services import exports, gallery
-from attendance.services.audit import known_actions
 from attendance.services.school import school_settings, update_school
 from attendance.web.answers import UserRequest
-from attendance.web.auditlog import EventPages, filtered_events, named_events
+from attendance.web.auditlog import EventPages, action_choices, filtered_events, named_events
 from attendance.web.decorators import admin_page
 from attendance.web.downloads import TYPES
 from attendance.web.forms.courses import PeriodForm
@@ -129,7 +128,7 @@ def audit(request: UserRequest) -> HttpResponse:
         "page": page,
         "events": named_events(page.object_list),
         "query": f"{query.urlencode()}&" if query else "",
-        "actions": known_actions(),
+        "actions": action_choices(),
     }
     return render(request, "school/audit.html", context)
 
