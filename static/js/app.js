@@ -41,11 +41,18 @@ document.addEventListener("click", (event) => {
   }
 });
 
-// A file input that sends its form as soon as something was chosen.
+// A file input that sends its form as soon as something was chosen, or was before this script was there to hear of it.
+function sendChosen(input) {
+  if (!input.files?.length) return;
+  input.form.requestSubmit();
+  // The form's data is collected by now. A page that is gone back to may hold its file again: it must not go twice.
+  input.value = "";
+}
+
 document.addEventListener("change", (event) => {
-  const { target } = event;
-  if (target.matches("[data-sends]") && target.files?.length) target.form.requestSubmit();
+  if (event.target.matches("[data-sends]")) sendChosen(event.target);
 });
+document.querySelectorAll("[data-sends]").forEach(sendChosen);
 
 // Class photos that still wait in this browser: they go on from any page, and nobody who signs out leaves them behind.
 const WAITING = "rollcall-photos-waiting";
@@ -84,7 +91,7 @@ document.addEventListener("submit", async (event) => {
   const form = event.target;
   if (!form.matches("[data-signs-out]")) return;
   event.preventDefault();
-  const { forgetAll } = await import("./kept.js");
-  await Promise.race([forgetAll().catch(() => {}), new Promise((resolve) => setTimeout(resolve, FORGET_MS))]);
+  const forgotten = import("./kept.js").then(({ forgetAll }) => forgetAll()).catch(() => {});
+  await Promise.race([forgotten, new Promise((resolve) => setTimeout(resolve, FORGET_MS))]);
   form.submit();
 });

@@ -10,6 +10,8 @@ const DAY_MS = 24 * 3600 * 1000;
 const SIGN = "rollcall-photos-waiting";
 /** Where the database is not to be had (some private windows), photos live as long as the page. */
 const onThisPageOnly = new Set();
+/** A database that does not answer, as Safari's has been known not to, holds no photo back for longer. */
+const PATIENCE_MS = 3000;
 
 /** Tells this browser's other pages that somebody signs out: what they hold must not come back. */
 const channel = "BroadcastChannel" in globalThis ? new BroadcastChannel("rollcall-uploads") : null;
@@ -30,11 +32,19 @@ function sign(waiting) {
   }
 }
 
+function answered(promise) {
+  const silence = (resolve, reject) => setTimeout(() => reject(new Error("the database does not answer")), PATIENCE_MS);
+  return Promise.race([promise, new Promise(silence)]);
+}
+
+/** Whether somebody has signed out since this page was loaded: nothing is kept here any more. */
+export const isOver = () => isSignedOut;
+
 /** Keep a photo, or what has become known about it. */
 export async function keep(photo) {
   if (isSignedOut) return;
   try {
-    await set(keyOf(photo), photo, store);
+    await answered(set(keyOf(photo), photo, store));
     onThisPageOnly.delete(photo.id);
     sign(true);
   } catch {
@@ -46,7 +56,7 @@ export async function keep(photo) {
 export async function waits(photo) {
   if (onThisPageOnly.has(photo.id)) return true;
   try {
-    return (await get(keyOf(photo), store)) !== undefined;
+    return (await answered(get(keyOf(photo), store))) !== undefined;
   } catch {
     return true;
   }
@@ -56,7 +66,7 @@ export async function waits(photo) {
 export async function drop(photo) {
   onThisPageOnly.delete(photo.id);
   try {
-    await del(keyOf(photo), store);
+    await answered(del(keyOf(photo), store));
   } catch {
     // It was never there.
   }
@@ -65,7 +75,7 @@ export async function drop(photo) {
 /** Give this person's photos, oldest first, of one session or of all; whoever's photo is a day old is forgotten. */
 export async function waiting(user, session = null) {
   try {
-    const all = await entries(store);
+    const all = await answered(entries(store));
     const old = all.filter(([, photo]) => Date.now() - photo.addedAt > DAY_MS);
     await Promise.all(old.map(([key]) => del(key, store)));
     sign(all.length > old.length);

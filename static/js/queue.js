@@ -21,6 +21,8 @@ function pause(milliseconds) {
   });
 }
 
+const isOver = (entry) => ["cancelled", "arrived", "refused"].includes(entry.state);
+
 export class Queue {
   /**
    * @param {string} token what proves to the server that it is this page that sends
@@ -46,10 +48,8 @@ export class Queue {
   async run() {
     if (this.running) return;
     this.running = true;
-    const work = () => this.#drain();
     try {
-      if (navigator.locks) await navigator.locks.request("rollcall-uploads", work);
-      else await work();
+      await this.#alone(() => this.#drain());
     } finally {
       this.running = false;
       this.view.summary(this);
@@ -78,6 +78,21 @@ export class Queue {
 
   count(...states) {
     return this.entries.filter((entry) => states.includes(entry.state)).length;
+  }
+
+  async #alone(work) {
+    let begun = false;
+    const locked = () => {
+      begun = true;
+      return work();
+    };
+    try {
+      await navigator.locks.request("rollcall-uploads", locked);
+    } catch (error) {
+      // No locks in this browser, or not for this page: then two pages may do the same work, and the server bears that.
+      if (begun) throw error;
+      await work();
+    }
   }
 
   async #drain() {
@@ -144,7 +159,8 @@ export class Queue {
     if (entry.photo.address === address) return;
     entry.photo.address = address;
     // Cancelled before the server had told the address: it would count what nobody sends any more for a day.
-    if (entry.state === "cancelled") giveUp(entry.photo, this.token);
-    else if (await waits(entry.photo)) await keep(entry.photo);
+    if (entry.state === "cancelled") return giveUp(entry.photo, this.token);
+    // Cancelled, or through, during the look: written down again, it would be there for good.
+    if ((await waits(entry.photo)) && !isOver(entry)) await keep(entry.photo);
   }
 }

@@ -1,6 +1,6 @@
 // The photos of the session page: chosen, kept, sent, each with its own line.
 
-import { keep, waiting } from "./kept.js";
+import { isOver, keep, waiting } from "./kept.js";
 import { notify } from "./notices.js";
 import { Queue } from "./queue.js";
 import { sha256Of } from "./sending.js";
@@ -134,6 +134,7 @@ export async function startUploads(form) {
   const take = async (files) => {
     const photos = [...files].filter((file) => ACCEPTED.test(file.type));
     if (!photos.length && files.length) notify(form.dataset.only);
+    if (photos.length && isOver()) return notify(form.dataset.left);
     for (const file of photos) {
       try {
         queue.add(await keptPhoto(form, file));
@@ -150,10 +151,12 @@ export async function startUploads(form) {
 }
 
 function listen(form, take) {
-  form.addEventListener("change", (event) => {
-    take([...event.target.files]);
-    event.target.value = "";
-  });
+  const takeFrom = (input) => {
+    const files = [...input.files];
+    input.value = "";
+    take(files);
+  };
+  form.addEventListener("change", (event) => takeFrom(event.target));
   for (const kind of ["dragover", "dragenter"]) {
     form.addEventListener(kind, (event) => {
       event.preventDefault();
@@ -168,4 +171,6 @@ function listen(form, take) {
   document.addEventListener("paste", (event) => {
     if (event.clipboardData?.files.length) take(event.clipboardData.files);
   });
+  // Chosen before this script was there to hear of it.
+  for (const input of form.querySelectorAll("input[type=file]")) takeFrom(input);
 }

@@ -6,6 +6,7 @@ import threading
 import time
 from typing import Final, Self
 
+MEGABYTE: Final = 1_000_000
 _PIECE: Final = 32 * 1024
 
 

@@ -2,140 +2,31 @@
 
 import base64
 import hashlib
-import io
-import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
 import pytest
-from PIL import Image
-from playwright.sync_api import APIResponse, Browser, BrowserContext, Page, Route, expect
+from playwright.sync_api import APIResponse, BrowserContext, Page, Route, expect
 
-from tests.browser.chrome import Watch, sign_in
-from tests.browser.network import Network
-from tests.browser.places import load_demo
+from tests.browser.chrome import sign_in
+from tests.browser.network import MEGABYTE, Network
+from tests.browser.photos import COUNT_KEPT, PATIENCE_MS, choose, noise, sha256, state, stored, unfinished
 from tests.stack import Stack, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
-PATIENCE_MS: Final = 120_000
-MEGABYTE: Final = 1_000_000
 # Pages, scripts, headers of each part, and what a cut cost: bytes that arrived at the proxy and not at the site.
 AROUND_BYTES: Final = 500_000
-# The network is away (for htmx too), a file is no photo, somebody is signed out, what is cancelled is forgotten
-# already, the site has just kept more of a part than it told a moment ago, a photo was damaged: the browser writes each
-# of them on its console.
-_EXPECTED: Final = ("net::ERR", "htmx:", "400", "401", "403", "404", "409", "460")
 _BEGINNINGS: Final = "**/sessions/*/uploads/"
-_COUNT_KEPT: Final = """() => new Promise((resolve, reject) => {
-  const opening = indexedDB.open("rollcall-uploads");
-  opening.onerror = () => reject(opening.error);
-  opening.onsuccess = () => {
-    const database = opening.result;
-    if (!database.objectStoreNames.contains("photos")) { database.close(); return resolve(0); }
-    const count = database.transaction("photos").objectStore("photos").count();
-    count.onsuccess = () => { database.close(); resolve(count.result); };
-  };
-})"""
-
-# The moment between the last photo and the end of a run, made as long as the test needs it.
-_HOLD_THE_END: Final = """() => {
-  const request = navigator.locks.request.bind(navigator.locks);
-  navigator.locks.request = async (name, work) => {
-    await request(name, work);
-    await new Promise((resolve) => { window.letGo = resolve; });
+# The moment in which the site's address for a photo is being noted: the first look was before the photo was begun.
+_CANCEL_DURING_THE_NOTE: Final = """() => {
+  const get = IDBObjectStore.prototype.get;
+  let looks = 0;
+  IDBObjectStore.prototype.get = function (...key) {
+    looks += 1;
+    if (looks === 2) document.querySelector("#uploads button").click();
+    return get.apply(this, key);
   };
 }"""
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A site without broker and worker: what matters here is how photos come in, and that needs neither."""
-    settings = {"FACE_PIPELINE_BUILDER": "tests.fakes.build_pipeline"}
-    stack = Stack(tmp_path_factory.mktemp("site"), settings=settings)
-    (stack.folder / "data").mkdir()
-    try:
-        stack.manage("migrate", "--verbosity", "0")
-        stack.manage("collectstatic", "--noinput", "--verbosity", "0")
-        stack.start_web()
-        yield stack
-    finally:
-        stack.stop()
-
-
-@pytest.fixture(scope="module")
-def logins(site: Stack) -> dict[str, str]:
-    return load_demo(site)
-
-
-@pytest.fixture
-def network(site: Stack) -> Iterator[Network]:
-    """A school's Wi-Fi: 1 MB a second."""
-    with Network(site.web_port, bytes_per_second=MEGABYTE) as network:
-        yield network
-
-
-@pytest.fixture
-def phone(browser: Browser, network: Network) -> Iterator[BrowserContext]:
-    """A phone behind that network; all that may go wrong in it is that the network is away."""
-    watch = Watch()
-    context = watch.over(browser.new_context(base_url=network.url, viewport={"width": 390, "height": 844}))
-    yield context
-    context.close()
-    assert [line for line in watch.wrong if not any(word in line for word in _EXPECTED)] == []
-
-
-@pytest.fixture
-def page(phone: BrowserContext, logins: dict[str, str]) -> Page:
-    """The session page of a meeting, opened by its teacher."""
-    page = phone.new_page()
-    sign_in(page, "teacher", logins["teacher"])
-    open_session(page)
-    return page
-
-
-def open_session(page: Page) -> None:
-    """Go from today's page to the meeting of the first course, which may be open already."""
-    page.locator("main a[href*='/sessions/'], main form[action*='/take/'] button").first.click()
-    page.wait_for_url("**/sessions/*/")
-
-
-def noise(folder: Path, seed: int, *, side: int = 1300) -> Path:
-    """A photo of over 1.5 MB that no compression makes smaller."""
-    pixels = np.random.default_rng(seed).integers(0, 255, (side, side, 3), dtype=np.uint8)
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "JPEG", quality=92)
-    path = folder / f"photo-{seed}.jpg"
-    path.write_bytes(out.getvalue())
-    return path
-
-
-def sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def rows(site: Stack, model: str) -> list[dict[str, Any]]:
-    return [row["fields"] for row in json.loads(site.manage("dumpdata", f"attendance.{model}"))]
-
-
-def stored(site: Stack) -> list[str]:
-    """The hashes of the photos that the site has."""
-    return [row["sha256"] for row in rows(site, "snapshot")]
-
-
-def unfinished(site: Stack, photo: Path) -> list[dict[str, Any]]:
-    """What the site still holds of a photo that is not there as a whole."""
-    uploads = rows(site, "partialupload")
-    return [row for row in uploads if row["length"] == photo.stat().st_size and row["finished_at"] is None]
-
-
-def choose(page: Page, *photos: Path) -> None:
-    page.get_by_label("Choose photos").set_input_files(list(photos))
-
-
-def state(page: Page) -> Any:
-    return page.locator("#uploads-state")
 
 
 def test_photo_that_was_cut_in_the_middle_goes_on_where_it_was(
@@ -154,7 +45,7 @@ def test_photo_that_was_cut_in_the_middle_goes_on_where_it_was(
     expect(state(page)).to_have_text("2 of 2 sent", timeout=PATIENCE_MS)
     assert {sha256(photo) for photo in photos} <= set(stored(site))
     assert size < network.sent - before < size + AROUND_BYTES
-    assert page.evaluate(_COUNT_KEPT) == 0
+    assert page.evaluate(COUNT_KEPT) == 0
     assert not any(unfinished(site, photo) for photo in photos)
 
 
@@ -167,7 +58,7 @@ def test_reload_in_the_middle_goes_on_by_itself(page: Page, network: Network, si
     expect(state(page)).to_have_text("1 of 1 sent", timeout=PATIENCE_MS)
     assert stored(site).count(sha256(photo)) == 1
     assert size < network.sent - before < size + AROUND_BYTES
-    assert page.evaluate(_COUNT_KEPT) == 0
+    assert page.evaluate(COUNT_KEPT) == 0
 
 
 def test_another_page_goes_on_too(page: Page, network: Network, site: Stack, tmp_path: Path) -> None:
@@ -188,7 +79,7 @@ def test_cancelled_photo_is_gone_on_both_sides(page: Page, network: Network, sit
     wait_until(lambda: network.sent - before > MEGABYTE, seconds=120, what="some of it is sent", every=0.02)
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator("#uploads li")).to_have_count(0)
-    assert page.evaluate(_COUNT_KEPT) == 0
+    assert page.evaluate(COUNT_KEPT) == 0
     wait_until(lambda: not unfinished(site, photo), seconds=60, what="the site has forgotten what had arrived")
     assert sha256(photo) not in stored(site)
 
@@ -200,7 +91,7 @@ def test_file_that_is_no_photo_tells_why_and_leaves(page: Page, site: Stack, tmp
     line = page.locator("#uploads li")
     expect(line).to_contain_text("readable photo", timeout=PATIENCE_MS)
     expect(line.get_by_role("button", name="Try again")).to_have_count(0)
-    assert page.evaluate(_COUNT_KEPT) == 0
+    assert page.evaluate(COUNT_KEPT) == 0
     assert not unfinished(site, wrong)
     line.get_by_role("button", name="Cancel").click()
     expect(line).to_have_count(0)
@@ -224,18 +115,6 @@ def test_photo_that_was_damaged_on_its_way_is_sent_anew(page: Page, site: Stack,
     assert not unfinished(site, photo)
 
 
-def test_photo_that_is_added_when_the_others_are_just_done_is_sent(page: Page, site: Stack, tmp_path: Path) -> None:
-    photos = [noise(tmp_path, seed, side=400) for seed in (10, 11)]
-    page.evaluate(_HOLD_THE_END)
-    choose(page, photos[0])
-    expect(state(page)).to_have_text("1 of 1 sent", timeout=PATIENCE_MS)
-    choose(page, photos[1])
-    expect(state(page)).to_have_text("1 of 2 sent", timeout=PATIENCE_MS)
-    page.evaluate("letGo()")
-    expect(state(page)).to_have_text("2 of 2 sent", timeout=PATIENCE_MS)
-    assert {sha256(photo) for photo in photos} <= set(stored(site))
-
-
 def test_photo_cancelled_while_the_site_begins_is_forgotten(page: Page, site: Stack, tmp_path: Path) -> None:
     photo = noise(tmp_path, 12, side=400)
     held: list[tuple[Route, APIResponse]] = []
@@ -253,7 +132,17 @@ def test_photo_cancelled_while_the_site_begins_is_forgotten(page: Page, site: St
     route.fulfill(response=answer)
     wait_until(lambda: not unfinished(site, photo), seconds=60, what="the site has forgotten the upload")
     assert sha256(photo) not in stored(site)
-    assert page.evaluate(_COUNT_KEPT) == 0
+    assert page.evaluate(COUNT_KEPT) == 0
+
+
+def test_photo_cancelled_while_its_address_is_noted_is_kept_no_more(page: Page, site: Stack, tmp_path: Path) -> None:
+    photo = noise(tmp_path, 19, side=400)
+    page.evaluate(_CANCEL_DURING_THE_NOTE)
+    choose(page, photo)
+    expect(page.locator("#uploads li")).to_have_attribute("data-state", "sending")
+    expect(page.locator("#uploads li")).to_have_count(0)
+    wait_until(lambda: not unfinished(site, photo), seconds=60, what="the site has forgotten the upload")
+    assert page.evaluate(COUNT_KEPT) == 0
 
 
 def test_signing_out_leaves_no_photo_behind(page: Page, network: Network, site: Stack, tmp_path: Path) -> None:
@@ -261,11 +150,11 @@ def test_signing_out_leaves_no_photo_behind(page: Page, network: Network, site: 
     network.cut_after(photo.stat().st_size // 2)
     choose(page, photo)
     expect(state(page)).to_contain_text("waiting for the network", timeout=PATIENCE_MS)
-    assert page.evaluate(_COUNT_KEPT) == 1
+    assert page.evaluate(COUNT_KEPT) == 1
     network.restore()
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url("**/login/")
-    assert page.evaluate(_COUNT_KEPT) == 0
+    assert page.evaluate(COUNT_KEPT) == 0
 
 
 def test_other_person_of_the_same_browser_sends_nothing_and_finds_nothing(
@@ -281,21 +170,6 @@ def test_other_person_of_the_same_browser_sends_nothing_and_finds_nothing(
     sign_in(page, "admin", logins["admin"])
     page.goto(address)
     expect(page.get_by_label("Choose photos")).to_be_attached()
-    wait_until(lambda: page.evaluate(_COUNT_KEPT) == 0, seconds=30, what="what the first person left is forgotten")
+    wait_until(lambda: page.evaluate(COUNT_KEPT) == 0, seconds=30, what="what the first person left is forgotten")
     assert sha256(photo) not in stored(site)
     expect(page.locator("#uploads li")).to_have_count(0)
-
-
-def test_form_works_without_scripts(
-    browser: Browser, network: Network, site: Stack, logins: dict[str, str], tmp_path: Path
-) -> None:
-    photo = noise(tmp_path, 8, side=400)
-    context = browser.new_context(base_url=network.url, java_script_enabled=False)
-    page = context.new_page()
-    sign_in(page, "teacher", logins["teacher"])
-    open_session(page)
-    choose(page, photo)
-    page.get_by_role("button", name="Upload").click()
-    page.wait_for_url("**/sessions/*/")
-    assert sha256(photo) in stored(site)
-    context.close()
