@@ -8,12 +8,30 @@ from django.db.models import Count, DurationField, ExpressionWrapper, Max, Min, 
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.timesince import timesince
+from django.utils.translation import gettext_lazy
 
-from attendance.models import UNFINISHED, FaceModelChange, Priority, Selfie, Snapshot, WorkState
-from attendance.services import health, pace, queue
+from attendance.models import UNFINISHED, FaceModelChange, Heartbeat, Priority, Selfie, Snapshot, WorkState
+from attendance.services import health, heartbeats, pace, queue
 
 LAST_FAILURES: Final = 20
 _DAY: Final = dt.timedelta(days=1)
+PARTS: Final = {
+    "database": gettext_lazy("database"),
+    "broker": gettext_lazy("broker (wakes workers)"),
+    "weights": gettext_lazy("face models"),
+    "disk": gettext_lazy("free disk space"),
+    "worker": gettext_lazy("worker (finds faces)"),
+    "sweeper": gettext_lazy("sweeper (tidies up)"),
+    "master_key": gettext_lazy("master key"),
+    "files": gettext_lazy("stored photos"),
+    "release": gettext_lazy("one release"),
+}
+SIGNS: Final = {
+    heartbeats.WORKER: gettext_lazy("Worker"),
+    heartbeats.SWEEPER: gettext_lazy("Sweeper"),
+    heartbeats.RETENTION: gettext_lazy("Daily deletion"),
+    heartbeats.BACKUP: gettext_lazy("Backup"),
+}
 
 
 def queue_health() -> dict[str, Any]:
@@ -22,16 +40,19 @@ def queue_health() -> dict[str, Any]:
     selfies = Selfie.objects.filter(state__in=UNFINISHED).order_by()
     done = Snapshot.objects.filter(state=WorkState.DONE, finished_at__gte=Now() - _DAY)
     count = waiting.count() + selfies.count()
+    checks = health.readiness()
+    slowest_ms = done.aggregate(slowest=Max("processing_ms"))["slowest"]
     return {
-        "checks": health.readiness(),
-        "beats": health.beats(),
+        "checks": checks,
+        "parts": [(PARTS.get(name, name), works) for name, works in checks.items()],
+        "beats": [_sign(beat) for beat in health.beats()],
         "waiting": waiting.aggregate(**_waits()),
         "selfies_waiting": selfies.aggregate(**_waits()),
         "courses": [one | {"oldest": _told(one["waited"])} for one in _by_course(waiting)],
         "minutes_left": -(-pace.seconds_for(count) // 60) if count else 0,
         "change_runs": FaceModelChange.objects.filter(state__in=UNFINISHED).exists(),
         "done": done.count(),
-        "slowest_ms": done.aggregate(slowest=Max("processing_ms"))["slowest"],
+        "slowest_seconds": "" if slowest_ms is None else f"{slowest_ms / 1000:.1f}",
         "failures": Snapshot.objects.filter(state=WorkState.FAILED)
         .select_related("session__course")
         .order_by("-finished_at")[:LAST_FAILURES],
@@ -41,6 +62,15 @@ def queue_health() -> dict[str, Any]:
         )
         .select_related("student")
         .order_by("-finished_at")[:LAST_FAILURES],
+    }
+
+
+def _sign(beat: Heartbeat) -> dict[str, Any]:
+    """Say who was heard of, on which machine and when; a process names itself ``kind@machine``."""
+    return {
+        "who": SIGNS.get(beat.kind, beat.kind),
+        "where": beat.name.removeprefix(f"{beat.kind}@"),
+        "at": beat.at,
     }
 
 

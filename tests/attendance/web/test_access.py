@@ -1,5 +1,6 @@
 """Each page with the whole cast: who teaches it, who teaches elsewhere, a student, an admin, nobody."""
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -151,6 +152,25 @@ def test_page_is_open_to_the_admin_and_closed_to_students_and_strangers(
     assert browser(admin).get(fill(path)).status_code == 200
     assert browser(student_user).get(fill(path)).status_code == 403
     assert client.get(fill(path)).status_code == 302
+
+
+@pytest.mark.parametrize("path", [*COURSE_PAGES, *TEACHER_PAGES, *ADMIN_PAGES, "/", "/me/"])
+def test_navigation_says_where_one_is(
+    path: str, fill: Fill, browser: Browser, admin: User, teacher: User, student_user: User
+) -> None:
+    for user in (student_user,) if path == "/me/" else (admin, teacher):
+        response = browser(user).get(fill(path))
+        text = b"" if response.streaming else response.content
+        if response.status_code == 200 and b"<nav " in text:
+            marked = re.findall(rb'aria-current="page">(\w[\w ]*)</a>', text)
+            assert len(marked) == 1, (path, user)
+            assert not path.startswith("/school/") or marked == [b"School"]
+
+
+def test_held_selfies_hang_below_what_their_reader_has(office: Client, desk: Client) -> None:
+    crumb = '<p class="crumbs"><a href="/{0}/">{1}</a></p>'
+    assert crumb.format("school", "School") in office.get("/selfies/held/").content.decode()
+    assert crumb.format("courses", "Courses") in desk.get("/selfies/held/").content.decode()
 
 
 @pytest.mark.parametrize("path", ADMIN_PAGES)

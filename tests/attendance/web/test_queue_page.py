@@ -1,13 +1,16 @@
 """The admin's page about the queue: what waits, for whom, and what was set aside."""
 
 import datetime as dt
+import re
+import socket
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
 from attendance.models import AuditEvent, ClassSession, Course, Priority, Selfie, Snapshot, User, WorkState
-from attendance.services import queue
+from attendance.services import health, heartbeats, queue
+from attendance.web.health import PARTS, SIGNS
 from tests.attendance.conftest import World
 from tests.attendance.services.builders import photo_of
 
@@ -48,6 +51,29 @@ def test_says_what_waits_for_each_course_and_since_when(
     assert "1 in the background" in music
     assert "the oldest for 40 minutes" in music
     assert "2, and 1 in the background" in page
+
+
+def test_every_part_and_every_sign_of_life_has_words(office: Client, db: None) -> None:
+    kinds = {
+        name: kind for name, kind in vars(heartbeats).items() if name in {"WORKER", "SWEEPER", "RETENTION", "BACKUP"}
+    }
+    for kind in kinds.values():
+        heartbeats.beat(kind)
+    assert SIGNS.keys() == set(kinds.values())
+    assert PARTS.keys() == set(health.CHECKS)
+    page = page_of(office)
+    machine = socket.gethostname()
+    for words in SIGNS.values():
+        assert f"<span>{words} <small>on {machine}</small></span>" in page
+    for words in PARTS.values():
+        assert f"<span>{words}</span>" in page
+    assert not re.search(r"\w@\w", page)
+    assert "master_key" not in page
+
+
+def test_slowest_photo_is_told_in_seconds(office: Client, world: World) -> None:
+    Snapshot.objects.update(processing_ms=1249)
+    assert "1.2 seconds" in page_of(office)
 
 
 def test_nothing_waits(office: Client, db: None) -> None:
