@@ -9,6 +9,7 @@ const STALLED_MS = 30_000;
 /** Refusals that the same photo meets again, whenever it comes. */
 const ABOUT_THE_PICTURE = new Set([400, 413, 415, 422]);
 const LONGEST_NAME = 80;
+const TUS_VERSION = "1.0.0";
 
 function problemOf(response) {
   try {
@@ -23,8 +24,10 @@ function meaning(error) {
   const response = error.originalResponse;
   if (!response || !response.getStatus()) return { kind: "offline" };
   const status = response.getStatus();
-  const { code, detail } = problemOf(response);
   const seconds = Number(response.getHeader("Retry-After")) || 0;
+  // A login page of the Wi-Fi, a filter, a proxy whose site restarts: whoever speaks here, the photo is none of its business.
+  if (response.getHeader("Tus-Resumable") !== TUS_VERSION) return { kind: "offline", seconds };
+  const { code, detail } = problemOf(response);
   if (status === 404 || status === 410) {
     // The session is gone, or only this upload: then it begins again.
     return error.originalRequest.getMethod() === "POST" ? { kind: "refused", sentence: detail } : { kind: "again" };
@@ -45,8 +48,10 @@ function meaning(error) {
  * the upload was being created then.
  */
 export function sendOnce(photo, { token, onProgress, onAddress }) {
+  const isBeginning = !photo.address;
   let stalled;
   let stopped = false;
+  let abandoned = false;
   let finish;
   const result = new Promise((resolve) => (finish = resolve));
   const end = (outcome) => {
@@ -56,15 +61,20 @@ export function sendOnce(photo, { token, onProgress, onAddress }) {
   const moved = () => {
     clearTimeout(stalled);
     stalled = setTimeout(() => {
-      upload.abort();
+      abandoned = true;
+      halt();
       end({ kind: "offline" });
     }, STALLED_MS);
+  };
+  // The server may create an upload though the request is aborted, and then nobody would learn its address.
+  const halt = () => {
+    if (!isBeginning || upload.url) upload.abort();
   };
   const metadata = { filename: (photo.name || "photo").slice(0, LONGEST_NAME) };
   if (photo.sha256) metadata.sha256 = photo.sha256;
   const upload = new globalThis.tus.Upload(photo.file, {
     // Only one of the two: with both, the client would begin anew after any error of the server, and lose what is there.
-    ...(photo.address ? { uploadUrl: photo.address } : { endpoint: photo.endpoint }),
+    ...(isBeginning ? { endpoint: photo.endpoint } : { uploadUrl: photo.address }),
     metadata,
     chunkSize: PART_BYTES,
     headers: { "X-CSRFToken": token },
@@ -72,8 +82,10 @@ export function sendOnce(photo, { token, onProgress, onAddress }) {
     storeFingerprintForResuming: false,
     fingerprint: () => Promise.resolve(null),
     onUploadUrlAvailable: () => {
-      if (stopped) upload.abort();
-      onAddress(upload.url);
+      if (stopped || abandoned) upload.abort();
+      // Another try may have begun by now: this one would be counted against the person for a day.
+      if (abandoned && isBeginning) giveUp({ address: upload.url }, token);
+      else onAddress(upload.url);
     },
     onProgress: (sent, all) => {
       moved();
@@ -90,8 +102,7 @@ export function sendOnce(photo, { token, onProgress, onAddress }) {
   upload.start();
   const stop = () => {
     stopped = true;
-    // The server may create an upload though the request is aborted, and then nobody would learn its address.
-    if (photo.address || upload.url) upload.abort();
+    halt();
     end({ kind: "stopped" });
   };
   return { result, stop };
@@ -100,7 +111,7 @@ export function sendOnce(photo, { token, onProgress, onAddress }) {
 /** Tell the server that a photo will not come; if it does not hear of it, it forgets by itself within a day. */
 export function giveUp(photo, token) {
   if (!photo.address) return;
-  const headers = { "Tus-Resumable": "1.0.0", "X-CSRFToken": token };
+  const headers = { "Tus-Resumable": TUS_VERSION, "X-CSRFToken": token };
   fetch(photo.address, { method: "DELETE", headers, keepalive: true }).catch(() => {});
 }
 
