@@ -7,6 +7,7 @@ hostile bytes, and the limit on pixels is ours: Pillow's is one setting for the 
 import io
 import struct
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -68,6 +69,21 @@ _UPRIGHT: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A photo that was read and written anew.
+
+    Attributes:
+        jpeg: the file, upright, without metadata.
+        width: pixels.
+        height: pixels.
+    """
+
+    jpeg: bytes
+    width: int
+    height: int
+
+
 def decode(data: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> RGBImage:
     """Read a photo, upright.
 
@@ -83,21 +99,7 @@ def decode(data: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> RGBImage:
         ImageTooLarge: by its header; nothing was decoded.
         UnreadableImage: empty, truncated, damaged, or no picture.
     """
-    try:
-        picture = _open(data)
-        if picture.width * picture.height > max_pixels:
-            raise ImageTooLarge(
-                f"This photo has {picture.width} x {picture.height} pixels; "
-                f"{max_pixels / 1_000_000:g} million are the limit."
-            )
-        if _is_animated(picture):
-            raise UnsupportedImage(f"Animations are not accepted. {_ACCEPTED}")
-        picture.load()
-        turn = _UPRIGHT.get(_orientation(picture))
-        rgb = _to_rgb(picture)
-        return np.array(rgb if turn is None else rgb.transpose(turn))
-    except _READER_ERRORS as error:
-        raise UnreadableImage(_NOT_READABLE) from error
+    return np.array(_read(data, max_pixels=max_pixels))
 
 
 def taken_at(data: bytes) -> datetime | None:
@@ -120,18 +122,25 @@ def taken_at(data: bytes) -> datetime | None:
     return _moment(moment + offset) or _moment(moment)
 
 
-def encode_jpeg(image: RGBImage, *, quality: int = 92) -> bytes:
-    """Write a JPEG without EXIF or any other metadata.
+def encode_anew(data: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS, quality: int = 92) -> Encoded:
+    """Read a photo and write it as a JPEG, upright, without EXIF or any other metadata.
 
     Args:
-        image: uint8 (height, width, 3), RGB.
+        data: what ``decode`` accepts.
+        max_pixels: width times height that the header may declare.
         quality: of JPEG, range [1, 95].
+
+    Raises:
+        UnsupportedImage, ImageTooLarge, UnreadableImage: as ``decode`` does.
     """
+    # From Pillow's own memory: an array in between is two copies of the picture, and takes as long as writing it.
+    picture = _read(data, max_pixels=max_pixels)
+    picture.info.clear()  # Pillow writes some of what it read there into the next file
     out = io.BytesIO()
     # 4:4:4: a face in the last row is some 22 pixels wide, and the recogniser reads its colours; half as many samples
     # of colour would be all that is left of it when the stored photo is read again.
-    Image.fromarray(image).save(out, "JPEG", quality=quality, subsampling="4:4:4")
-    return out.getvalue()
+    picture.save(out, "JPEG", quality=quality, subsampling="4:4:4")
+    return Encoded(jpeg=out.getvalue(), width=picture.width, height=picture.height)
 
 
 def load(path: Path) -> RGBImage:
@@ -166,6 +175,25 @@ def resized(image: RGBImage, *, scale: float) -> RGBImage:
 def grey(image: RGBImage) -> NDArray[np.uint8]:
     """Give the brightness (ITU-R 601 luma), uint8 (height, width)."""
     return np.array(Image.fromarray(image).convert("L"))
+
+
+def _read(data: bytes, *, max_pixels: int) -> Image.Image:
+    """Read a photo, upright, in RGB; see ``decode``."""
+    try:
+        picture = _open(data)
+        if picture.width * picture.height > max_pixels:
+            raise ImageTooLarge(
+                f"This photo has {picture.width} x {picture.height} pixels; "
+                f"{max_pixels / 1_000_000:g} million are the limit."
+            )
+        if _is_animated(picture):
+            raise UnsupportedImage(f"Animations are not accepted. {_ACCEPTED}")
+        picture.load()
+        turn = _UPRIGHT.get(_orientation(picture))
+        rgb = _to_rgb(picture)
+        return rgb if turn is None else rgb.transpose(turn)
+    except _READER_ERRORS as error:
+        raise UnreadableImage(_NOT_READABLE) from error
 
 
 def _open(data: bytes) -> Image.Image:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageCms
 
 from faces import images
 from faces.errors import FaceError, ImageTooLarge, UnreadableImage, UnsupportedImage
@@ -234,13 +234,52 @@ def test_no_exif_no_time() -> None:
     assert images.taken_at(b"%PDF-1.7") is None
 
 
-def test_written_jpegs_carry_no_metadata_and_full_colour() -> None:
-    noise = np.random.default_rng(1).integers(0, 256, (30, 40, 3), dtype=np.uint8)
-    with Image.open(io.BytesIO(images.encode_jpeg(noise))) as written:
+def hostile_metadata(orientation: int) -> bytes:
+    """A JPEG with everything that says where, with what and by whom it was taken."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    exif[0x010F] = "Camera of Nora"
+    exif.get_ifd(0x8825)[1] = "N"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    out = io.BytesIO()
+    picture().save(
+        out,
+        "JPEG",
+        exif=exif,
+        icc_profile=profile,
+        comment=b"of Nora",
+        xmp=b"<x:xmpmeta>Nora</x:xmpmeta>",
+        dpi=(300, 300),
+    )
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_photos_encoded_anew_carry_no_metadata_and_full_colour(orientation: int) -> None:
+    data = hostile_metadata(orientation)
+    assert data.count(b"Nora") == 3
+    encoded_anew = images.encode_anew(data + b"<script>of Nora</script>")
+    assert b"Nora" not in encoded_anew.jpeg
+    with Image.open(io.BytesIO(encoded_anew.jpeg)) as written:
         assert written.format == "JPEG"
         assert not written.getexif()
         assert set(written.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
+        assert (written.width, written.height) == (encoded_anew.width, encoded_anew.height)
         assert [layer[1:3] for layer in getattr(written, "layer")] == [(1, 1)] * 3  # noqa: B009 - untyped attribute
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_photos_encoded_anew_show_what_decode_gives(orientation: int) -> None:
+    data = hostile_metadata(orientation)
+    before, after = images.decode(data), images.decode(images.encode_anew(data, quality=95).jpeg)
+    assert before.shape == after.shape
+    assert np.abs(before.astype(int) - after).mean() < 4
+
+
+@pytest.mark.parametrize("data", [b"", b"%PDF-1.7", b"\xff\xd8\xff" + b"0" * 100])
+def test_what_cannot_be_read_is_not_encoded_anew(data: bytes) -> None:
+    with pytest.raises((UnreadableImage, UnsupportedImage)):
+        images.encode_anew(data)
 
 
 def test_load_reads_a_file(tmp_path: Path) -> None:

@@ -61,11 +61,11 @@ def read_photo(data: bytes) -> Photo:
         UnsupportedPhoto: a kind of file that is not accepted.
     """
     with as_refusals(), _reading:
-        image = images.decode(data, max_pixels=settings.MAX_PHOTO_MEGAPIXELS * 1_000_000)
+        encoded = images.encode_anew(data, max_pixels=settings.MAX_PHOTO_MEGAPIXELS * 1_000_000, quality=JPEG_QUALITY)
         taken_at = _believable(images.taken_at(data))
-        jpeg = images.encode_jpeg(image, quality=JPEG_QUALITY)
-    height, width = image.shape[:2]
-    return Photo(jpeg=jpeg, sha256=sha256_of(data), width=width, height=height, taken_at=taken_at)
+    return Photo(
+        jpeg=encoded.jpeg, sha256=sha256_of(data), width=encoded.width, height=encoded.height, taken_at=taken_at
+    )
 
 
 def shrink(jpeg: bytes, *, long_side: int) -> bytes:
