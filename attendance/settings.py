@@ -12,7 +12,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from attendance import error_reports, logs
+from attendance import error_reports, logs, running
 from attendance.api import documentation
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -64,6 +64,8 @@ S3_TIMEOUT_SECONDS = env.float("S3_TIMEOUT_SECONDS", default=3.0)
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'rollcall.sqlite3'}")}
 # Port of the Valkey server that `make run` starts on this machine. Default 6391.
 VALKEY_PORT = env.int("VALKEY_PORT", default=6391)
+if "VALKEY_PORT" not in os.environ:
+    VALKEY_PORT = running.valkey_port(DATA_DIR) or VALKEY_PORT
 # Broker for the wake-ups, Redis or Valkey. Default: the server on VALKEY_PORT, which `make run` then starts.
 REDIS_URL = env.str("REDIS_URL", default=f"redis://127.0.0.1:{VALKEY_PORT}/0")
 

@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connections
 
-from attendance import local_site
+from attendance import local_site, running
 from attendance.models import User
 from attendance.services import demo, files
 from attendance.settings import env
@@ -80,7 +80,14 @@ class Command(BaseCommand):
     def _supervise(self, host: str, port: int, logins: list[demo.Login]) -> None:
         supervisor = Supervisor(environment=local_site.environment(), folder=settings.BASE_DIR, say=self._say)
         welcome = _welcome(host, port, logins)
-        supervisor.run(local_site.services(host=host, port=port), when_ready=lambda: self._say(welcome))
+        self._say("Starting the site and loading the face models ...")
+        services = local_site.services(host=host, port=port)
+        if local_site.has_own_broker():
+            running.note(settings.DATA_DIR, valkey_port=settings.VALKEY_PORT)
+        try:
+            supervisor.run(services, when_ready=lambda: self._say(welcome))
+        finally:
+            running.forget(settings.DATA_DIR)
 
     def _say(self, line: str) -> None:
         with suppress(BrokenPipeError):  # nobody reads any more; the site goes on

@@ -3,6 +3,7 @@
 import datetime as dt
 import uuid
 from typing import Final
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.files.base import ContentFile
@@ -13,13 +14,13 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from attendance.services import clocks, files, health, release
+from attendance.services.doctor import advice
 from attendance.services.doctor.finding import Finding, ok, warning, wrong
 from attendance.storage import private_storage
 
 OLDEST_POSTGRESQL: Final = 14
 LATE_SECONDS: Final = 2.0
 WRONG_SECONDS: Final = 30.0
-BROKER_REMEDY: Final = "Start Valkey or Redis, and see that REDIS_URL names it. Until then photos wait for the sweeper."
 
 
 def database() -> Finding:
@@ -83,7 +84,13 @@ def broker() -> Finding:
             client.ping()
             return _broker_setup(_asked(client, "appendonly"), _asked(client, "maxmemory-policy"))
     except (RedisError, ValueError) as error:
-        return wrong(about, f"It does not answer ({type(error).__name__}).", BROKER_REMEDY)
+        return wrong(about, f"{_broker_address()} does not answer ({type(error).__name__}).", advice.for_broker())
+
+
+def _broker_address() -> str:
+    """Give host and port, without the password that the address may hold."""
+    parts = urlsplit(settings.REDIS_URL)
+    return f"{parts.hostname or 'An address without a host'}:{parts.port or 6379}"
 
 
 def _broker_setup(appendonly: str, policy: str) -> Finding:

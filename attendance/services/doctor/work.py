@@ -4,10 +4,10 @@ import datetime as dt
 from typing import Final
 
 from celery import current_app
-from django.utils import timezone
 
-from attendance.models import UNFINISHED, Heartbeat, Selfie, Snapshot, WorkState
+from attendance.models import UNFINISHED, Selfie, Snapshot, WorkState
 from attendance.services import clocks, health, heartbeats
+from attendance.services.doctor import advice
 from attendance.services.doctor.finding import Finding, ok, warning, wrong
 
 PING_SECONDS: Final = 3.0
@@ -25,7 +25,7 @@ def workers() -> Finding:
         return wrong(
             about,
             f"None was heard of for {health.ALIVE_SECONDS:.0f} seconds: photos wait.",
-            "Start one: celery -A attendance worker --pool prefork (in containers: docker compose up -d worker).",
+            advice.for_worker(),
         )
     said = sorted(heartbeats.said_of_engine(alive) - {heartbeats.READY})
     if said:
@@ -50,7 +50,7 @@ def sweeper() -> Finding:
     return wrong(
         "Sweeper",
         f"None was heard of for {health.ALIVE_SECONDS:.0f} seconds: what a crash leaves behind stays behind.",
-        "Start it: python manage.py sweep (in containers: docker compose up -d sweeper).",
+        advice.for_sweeper(),
     )
 
 

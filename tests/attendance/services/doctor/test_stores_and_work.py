@@ -53,6 +53,28 @@ def heard(kind: str, *, age: dt.timedelta = dt.timedelta(0), detail: dict[str, s
     )
 
 
+def test_broker_that_is_away_is_named_without_its_password(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = free_port()
+    settings.REDIS_URL = f"redis://:secret@127.0.0.1:{port}/0"
+    monkeypatch.setenv("REDIS_URL", settings.REDIS_URL)
+    found = stores.broker()
+    assert f"127.0.0.1:{port} does not answer" in found.sentence
+    assert "see that REDIS_URL names it" in found.remedy
+    assert "secret" not in found.sentence + found.remedy
+
+
+def test_who_used_make_run_is_not_told_to_start_celery(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REDIS_URL")
+    settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/0"
+    for found in (stores.broker(), work.workers(), work.sweeper()):
+        assert (found.level, "make run" in found.remedy) == (Level.WRONG, True)
+        assert str(settings.DATA_DIR) in found.remedy
+    assert "VALKEY_PORT=" in stores.broker().remedy
+    monkeypatch.setenv("REDIS_URL", settings.REDIS_URL)
+    assert "celery -A attendance worker" in work.workers().remedy
+    assert "manage.py sweep" in work.sweeper().remedy
+
+
 def test_broker_that_keeps_nothing_or_forgets(valkey: "redis.Redis") -> None:
     assert "--appendonly yes" in stores.broker().remedy
     valkey.config_set("appendonly", "yes")
@@ -227,7 +249,7 @@ class TestCommand:
             call_command("doctor", "--without-photo")
         said = capsys.readouterr().out
         assert stop.value.code == 1
-        assert "wrong    Broker: It does not answer" in said
+        assert "does not answer (ConnectionError)" in said
         assert "What to do: Start Valkey or Redis" in said
 
     def test_json_is_one_list_with_every_check(self, capsys: pytest.CaptureFixture[str]) -> None:
