@@ -4,6 +4,7 @@ A value that makes no sense stops the start with a sentence instead of a surpris
 """
 
 import ipaddress
+import os
 from pathlib import Path
 from typing import Any
 
