@@ -22,35 +22,58 @@ HEAD = """\
 """
 
 
+HEAD_WITHOUT_KEY = """\
+# Made by the first `make run`, for this machine only. MASTER_KEY was given to that start and is not in here: every
+# later one needs the same, or nobody can open the selfies and face templates that lie beside this file.
+"""
+
+
 def ensure(root: Path, environment: Mapping[str, str]) -> Path:
     """Write the keys that neither the environment nor `.env` sets; give the file's path.
 
+    A MASTER_KEY that is given stays out of the file, as whoever gives it may want it to; every start needs it then.
+
     Raises:
-        CannotStart: there is data, and the key that opens it is gone.
+        CannotStart: there is data, and the key that opens it is neither given nor in the file.
     """
     given = {**_lines_of(root / ".env"), **environment}
     folder = Path(given.get("DATA_DIR") or root / "var")
     path = folder / FILE
     given |= {name.removesuffix("_FILE"): value for name, value in given.items()}
-    if path.exists() or {"SECRET_KEY", "MASTER_KEY"} <= given.keys():
+    kept = _lines_of(path)
+    if {"SECRET_KEY", "MASTER_KEY"} <= {name for name, value in {**kept, **given}.items() if value}:
         return path
-    if (folder / DATABASE).exists() and "MASTER_KEY" not in given:
+    if not (given.get("MASTER_KEY") or kept.get("MASTER_KEY")):
+        _require_no_data(folder, path)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _write(path, _text(kept, given))
+    return path
+
+
+def _require_no_data(folder: Path, path: Path) -> None:
+    """Refuse to make a new key beside data that another one sealed."""
+    if path.exists():
+        raise CannotStart(
+            f"MASTER_KEY was given to the first start, so {path} does not hold it: give the same one to this start "
+            "too, or write it there. With another one no selfie and no face template opens."
+        )
+    if (folder / DATABASE).exists():
         raise CannotStart(
             f"{folder} holds a database, but the key that opens its face data is missing: "
             f"put {path} back, or set MASTER_KEY."
         )
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _write(path, _fresh(given))
-    return path
 
 
-def _fresh(given: Mapping[str, str]) -> str:
-    values = {
-        "SECRET_KEY": secrets.token_urlsafe(50),
-        "MASTER_KEY": base64.b64encode(os.urandom(32)).decode(),
-        "HTTPS": "false",  # this machine's own address has no certificate
-    }
-    return HEAD + "".join(f"{name}={value}\n" for name, value in values.items() if name not in given)
+def _text(kept: Mapping[str, str], given: Mapping[str, str]) -> str:
+    made = {"SECRET_KEY": secrets.token_urlsafe(50)}
+    if not kept:
+        made |= {
+            "MASTER_KEY": base64.b64encode(os.urandom(32)).decode(),
+            "HTTPS": "false",  # this machine's own address has no certificate
+        }
+    values = {**{name: value for name, value in made.items() if not given.get(name)}, **kept}
+    head = HEAD if values.get("MASTER_KEY") else HEAD_WITHOUT_KEY
+    return head + "".join(f"{name}={value}\n" for name, value in values.items())
 
 
 def _write(path: Path, text: str) -> None:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import stat
+import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
@@ -47,6 +48,27 @@ def publish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Publish:
     return build
 
 
+@pytest.fixture(scope="module")
+def pip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The packages of an empty environment, made once: pip."""
+    venv = tmp_path_factory.mktemp("made") / ".venv"
+    venv_install._make(venv)
+    return next(venv.glob("lib/python*/site-packages"))
+
+
+@pytest.fixture
+def lent_pip(pip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make environments that borrow their pip: to unpack it into each takes seconds, and here what it does counts."""
+
+    def make(venv: Path) -> None:
+        base = getattr(sys, "_base_executable", sys.executable)
+        subprocess.run([base, "-m", "venv", "--without-pip", str(venv)], check=True)
+        (packages,) = venv.glob("lib/python*/site-packages")
+        (packages / "pip.pth").write_text(f"{pip}\n")
+
+    monkeypatch.setattr(venv_install, "_make", make)
+
+
 def write_lock(root: Path, *lines: str, name: str = "run.lock") -> None:
     (root / "requirements" / name).write_text("".join(lines))
 
@@ -68,6 +90,7 @@ def test_the_venv_holds_exactly_what_the_lock_names_even_after_it_changed(root: 
     assert packages(root) == {"chalk", "board"}
 
 
+@pytest.mark.usefixtures("lent_pip")
 def test_the_environment_for_tests_also_serves_the_site(root: Path, publish: Publish) -> None:
     chalk = publish("chalk")
     write_lock(root, chalk)
@@ -77,6 +100,7 @@ def test_the_environment_for_tests_also_serves_the_site(root: Path, publish: Pub
     assert packages(root) == {"chalk", "ruler"}
 
 
+@pytest.mark.usefixtures("lent_pip")
 def test_other_bytes_than_the_locked_ones_are_refused_and_leave_nothing(root: Path, publish: Publish) -> None:
     write_lock(root, publish("chalk", digest="0" * 64))
     with pytest.raises(CannotStart, match="its hash differs"):
@@ -84,6 +108,7 @@ def test_other_bytes_than_the_locked_ones_are_refused_and_leave_nothing(root: Pa
     assert not (root / ".venv").exists()
 
 
+@pytest.mark.usefixtures("lent_pip")
 def test_without_a_network_one_sentence_and_nothing_half_made(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "HTTPS_PROXY", "https_proxy"):
         monkeypatch.delenv(name, raising=False)
@@ -95,6 +120,7 @@ def test_without_a_network_one_sentence_and_nothing_half_made(root: Path, monkey
     assert not (root / ".venv").exists()
 
 
+@pytest.mark.usefixtures("lent_pip")
 def test_an_interrupted_install_is_begun_again_from_scratch(root: Path, publish: Publish) -> None:
     write_lock(root, publish("chalk"))
     venv_install.ensure(root, "run")
@@ -173,6 +199,42 @@ def test_a_school_that_sets_its_own_keys_gets_none(root: Path) -> None:
     assert not path.exists()
 
 
+def read(path: Path) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in path.read_text().splitlines() if line[0] != "#")
+
+
+def test_a_key_that_was_given_to_the_first_start_is_asked_for_at_the_next(root: Path) -> None:
+    path = local_keys.ensure(root, {"MASTER_KEY": "given"})
+    first = path.read_text()
+    assert set(read(path)) == {"SECRET_KEY", "HTTPS"}
+    assert "every\n# later one needs the same" in first
+    for without in ({}, {"MASTER_KEY": ""}):
+        with pytest.raises(CannotStart, match="MASTER_KEY was given to the first start"):
+            local_keys.ensure(root, without)
+    local_keys.ensure(root, {"MASTER_KEY": "given"})
+    assert path.read_text() == first
+    with path.open("a") as file:
+        file.write("MASTER_KEY=given\n")
+    local_keys.ensure(root, {})
+
+
+def test_a_key_in_a_file_of_its_own_is_a_given_one(root: Path) -> None:
+    path = local_keys.ensure(root, {"MASTER_KEY_FILE": "/run/secrets/master_key"})
+    assert set(read(path)) == {"SECRET_KEY", "HTTPS"}
+    local_keys.ensure(root, {"MASTER_KEY_FILE": "/run/secrets/master_key"})
+
+
+def test_a_secret_key_that_was_given_to_the_first_start_is_made_at_the_next_beside_the_kept_key(root: Path) -> None:
+    path = local_keys.ensure(root, {"SECRET_KEY": "x" * 40})
+    kept = read(path)
+    assert set(kept) == {"MASTER_KEY", "HTTPS"}
+    local_keys.ensure(root, {})
+    after = read(path)
+    assert len(after.pop("SECRET_KEY")) >= 32
+    assert after == kept
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
 def test_data_without_the_key_that_opens_it_gets_no_new_one(root: Path) -> None:
     (root / "var").mkdir()
     (root / "var" / local_keys.DATABASE).touch()
@@ -181,6 +243,7 @@ def test_data_without_the_key_that_opens_it_gets_no_new_one(root: Path) -> None:
     assert not (root / "var" / local_keys.FILE).exists()
 
 
+@pytest.mark.usefixtures("lent_pip")
 def test_the_stamp_is_plain_to_read(root: Path, publish: Publish) -> None:
     write_lock(root, publish("chalk"))
     venv_install.ensure(root, "run")
