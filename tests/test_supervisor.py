@@ -162,6 +162,35 @@ def test_a_process_that_keeps_falling_ends_the_run_and_all_others(tmp_path: Path
     assert not is_alive(pid)
 
 
+def test_a_process_that_is_late_may_be_named_instead_of_ending_the_run(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    up = "import time; print('up', flush=True); time.sleep(60)"
+    late = Service(
+        name="worker",
+        command=python(SLEEP),
+        is_ready=lambda: any("gets ready" in line for line in run.lines),
+        ready_seconds=0.3,
+        if_late="The worker still loads.",
+        when_ready="The worker gets ready",
+    )
+
+    def become_ready() -> None:
+        time.sleep(1)
+        run.lines.append("the worker gets ready")
+
+    threading.Thread(target=become_ready).start()
+    run.until("The worker gets ready", [late, Service(name="sweeper", command=python(up))])
+    said = [line for line in run.lines if "up" not in line]
+    assert said == ["The worker still loads.", "all ready", "the worker gets ready", "The worker gets ready"]
+
+
+def test_a_process_that_is_late_and_dies_at_its_start_ends_the_run_all_the_same(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    dead = Service(name="worker", command=python("1/0"), is_ready=lambda: False, if_late="It still loads.")
+    with pytest.raises(CannotRun, match="The worker process ended at its start"):
+        run.supervisor.run([dead], when_ready=nothing)
+
+
 def test_a_process_that_dies_at_its_start_is_named(tmp_path: Path) -> None:
     run = Run(tmp_path)
     with pytest.raises(CannotRun, match="The valkey process ended at its start"):
