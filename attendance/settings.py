@@ -103,6 +103,8 @@ SWEEP_SECONDS = env.int("SWEEP_SECONDS", default=10)
 ENROLMENT_LINK_HOURS = env.int("ENROLMENT_LINK_HOURS", default=168)
 # Free space below which uploads are refused with 507, in MB. Default 200.
 MIN_FREE_DISK_MB = env.int("MIN_FREE_DISK_MB", default=200)
+# How many of the backups that `manage.py upgrade` made are kept, in each folder. Default 3.
+UPGRADE_BACKUPS_KEPT = env.int("UPGRADE_BACKUPS_KEPT", default=3)
 
 # The school's time zone, an IANA name. Default UTC.
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
@@ -150,6 +152,7 @@ _require(0 <= UNCERTAIN_MARGIN < 1, "UNCERTAIN_MARGIN must lie between 0 and 1."
 _require(LEASE_SECONDS >= 5, "LEASE_SECONDS must be at least 5.")
 _require(MAX_QUEUED_PHOTOS >= 1, "MAX_QUEUED_PHOTOS must be at least 1.")
 _require(MAX_ATTEMPTS >= 1, "MAX_ATTEMPTS must be at least 1.")
+_require(UPGRADE_BACKUPS_KEPT >= 1, "UPGRADE_BACKUPS_KEPT must be at least 1.")
 _require(1 <= MAX_PHOTO_MB <= 200, "MAX_PHOTO_MB must lie between 1 and 200.")
 _require(MAX_UNFINISHED_MB >= MAX_PHOTO_MB, "MAX_UNFINISHED_MB must be at least MAX_PHOTO_MB.")
 _require(

@@ -16,7 +16,8 @@ from attendance.models.people import Student
 class SchoolSettings(models.Model):
     """One row: what holds for the whole school.
 
-    ``face_features_on`` stays false until an admin has published a policy text on the first-run page.
+    ``face_features_on`` stays false until an admin has published a policy text on the first-run page. ``installation``
+    says whose data these are (``services.erasures``).
     """
 
     name = models.CharField(_("school"), max_length=200, default="Rollcall School")
@@ -25,6 +26,7 @@ class SchoolSettings(models.Model):
     template_retention_days = models.PositiveIntegerField(_("days a face template is kept"), default=400)
     face_model = models.CharField(_("face model"), max_length=64, default="sface-dlib")
     face_model_id = models.CharField(_("recipe of the stored templates"), max_length=128, blank=True)
+    installation = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
 
     class Meta:
         verbose_name = _("school settings")

@@ -59,8 +59,8 @@ class User(AbstractBaseUser, PermissionsMixin):
 class Student(models.Model):
     """Somebody who can be on a roster; two students may share a name.
 
-    ``wrapped_key`` is this student's own data key under the master key: deleting it makes the sealed selfies and
-    templates unreadable, in backups too.
+    ``wrapped_key`` is this student's own data key under the master key: without it nobody reads the sealed selfies and
+    templates. A backup of before holds it until that backup is deleted.
     """
 
     name = models.CharField(_("name"), max_length=200)

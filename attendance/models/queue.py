@@ -103,7 +103,7 @@ class QueuedWork(models.Model):
 
 
 class Heartbeat(models.Model):
-    """The last sign of life of a worker or sweeper, or the last retention."""
+    """The last sign of life of a worker or sweeper, or the last retention or backup."""
 
     name = models.CharField(max_length=200, primary_key=True)
     kind = models.CharField(max_length=20)

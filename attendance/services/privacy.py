@@ -90,7 +90,9 @@ class RetentionReport:
 
 
 def erase_student(*, student: Student, by: User | None, keep_name: bool = False) -> Receipt:
-    """Erase a student's face data for good, in backups too, by deleting the key that sealed them; marks stay.
+    """Erase a student's face data for good, by deleting the key that sealed them; marks stay.
+
+    A backup of before still holds that key, and no restore brings the student back: see ``services.erasures``.
 
     Args:
         student: who.

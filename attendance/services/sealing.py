@@ -1,7 +1,8 @@
 """The one module that seals and opens vectors and selfies.
 
 Each student (and each class session, for its probes) has a data key of its own, wrapped by the master key. Deleting the
-wrapped key makes all that it sealed unreadable, in backups too. Rotating the master key re-wraps keys only.
+wrapped key makes all that it sealed unreadable, also in a later backup's files; an earlier backup holds that key until
+it is deleted itself. Rotating the master key re-wraps keys only.
 
 Source: AES-256-GCM, NIST SP 800-38D; 96-bit random nonces, one data key seals far fewer than 2**32 messages.
 """

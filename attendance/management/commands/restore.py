@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from attendance.services import backups
+from attendance.services.erasures import Seal
 
 
 class Command(BaseCommand):
@@ -36,15 +37,20 @@ class Command(BaseCommand):
         parser.add_argument(
             "--no-erasures-known", action="store_true", help="restore without any list of whom was erased since"
         )
+        parser.add_argument(
+            "--unsealed-erasures",
+            action="store_true",
+            help="take entries of the list that have no seal, as releases before the seals wrote them",
+        )
 
     def handle(self, *args: Any, backup: Path, **options: Any) -> None:
         """Check, ask, restore and report."""
-        settings.DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)  # a new machine has none yet
         try:
             planned = backups.plan(
                 backup.absolute(),
                 lists=options["erasures"],
                 no_erasures_known=options["no_erasures_known"],
+                unsealed_erasures=options["unsealed_erasures"],
                 replace=options["replace"],
             )
             self._tell(planned)
@@ -53,6 +59,7 @@ class Command(BaseCommand):
                 return
             if not planned.is_empty and not options["yes"]:
                 self._ask()
+            settings.DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)  # a new machine has none yet
             self._report(backups.restore(backup.absolute(), planned))
         except backups.BackupRefused as refused:
             raise CommandError(str(refused)) from None
@@ -64,12 +71,14 @@ class Command(BaseCommand):
             f"{sum(manifest.counts.values())} rows, {len(manifest.files)} files, {manifest.size / 1e6:.1f} MB. "
             "Every hash is right and the key opens it."
         )
+        without = sum(entry.seal is Seal.NONE for entry in planned.erasures)
+        unsealed = f" ({without} without a seal)" if without else ""
         ends = (
             "it is empty" if planned.list_ends_at is None else f"the last of {planned.list_ends_at:%Y-%m-%d %H:%M} UTC"
         )
         self.stdout.write(
-            f"List of the forgotten: {len(planned.erasures)} entries, {ends}. Whoever was erased or withdrew after the "
-            "list was last copied must be erased again by hand."
+            f"List of the forgotten: {len(planned.erasures)} entries{unsealed}, {ends}. Whoever was erased or withdrew "
+            "after the list was last copied must be erased again by hand."
         )
 
     def _ask(self) -> None:

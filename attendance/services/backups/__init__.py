@@ -1,7 +1,7 @@
 """Backup and restore of database and private files, and the upgrade that rests on them."""
 
 from attendance.services.backups.folder import BackupRefused, Manifest, read_manifest, verify
-from attendance.services.backups.making import make_backup, newest
+from attendance.services.backups.making import made_in, make_backup
 from attendance.services.backups.restoring import Plan, Restored, plan, restore
 
 __all__ = [
@@ -9,8 +9,8 @@ __all__ = [
     "Manifest",
     "Plan",
     "Restored",
+    "made_in",
     "make_backup",
-    "newest",
     "plan",
     "read_manifest",
     "restore",

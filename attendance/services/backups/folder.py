@@ -3,7 +3,7 @@
 ::
 
     DIR/erasures.jsonl                      the list of the forgotten, beside the backups
-    DIR/rollcall-20260901T020000Z/
+    DIR/rollcall-20260901T020000Z/          one that `upgrade` made: rollcall-20260901T020000Z-upgrade/
         manifest.json  manifest.seal        counts, hashes, migrations; HMAC-SHA256 under the master key
         tables/attendance_student.jsonl.gz  one JSON array a row, the same from SQLite and PostgreSQL
         files/snapshots/....jpg             as in the private storage; hard links to the backup before
@@ -28,6 +28,8 @@ MANIFEST: Final = "manifest.json"
 SEAL: Final = "manifest.seal"
 PARTIAL: Final = ".partial-"
 PREFIX: Final = "rollcall-"
+OF_UPGRADE: Final = "-upgrade"
+"""Ends the name of what `upgrade` made. In the manifest the release before, which has to read it, would stumble."""
 _MEMBER: Final = re.compile(r"tables/[a-z0-9_]+\.jsonl\.gz|files/(?:[A-Za-z0-9_-]+/)+[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _PURPOSE: Final = "backup-manifest"
 _LARGEST_MANIFEST: Final = 2**30
@@ -64,7 +66,8 @@ class Manifest:
         migrations: ``[app, name]`` of all that were applied.
         members: every file by its path in the folder.
         missing: files that rows name and that could not be read.
-        forgotten: how many entries the list of the forgotten had: a restore takes no shorter one.
+        forgotten: how many entries under the master key's seal the list of the forgotten had: a restore takes no
+            shorter one.
         format: of this layout.
     """
 
@@ -122,11 +125,18 @@ def settle(folder: Path) -> None:
 
 def hashed(path: Path) -> Member:
     """Read a file again and give its size and hash."""
-    digest, size = hashlib.sha256(), 0
     with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            digest.update(piece)
-            size += len(piece)
+        return copied(file, None)
+
+
+def copied(source: Any, target: IO[bytes] | None) -> Member:
+    """Read an open file to its end, write it to another if one is given, and give its size and hash."""
+    digest, size = hashlib.sha256(), 0
+    while piece := source.read(_PIECE):
+        digest.update(piece)
+        size += len(piece)
+        if target is not None:
+            target.write(piece)
     return Member(size, digest.hexdigest())
 
 

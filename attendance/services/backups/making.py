@@ -4,8 +4,8 @@ A file is stored before its row and removed after it, so each file that the snap
 What retention or a withdrawal removes while the backup is being made is named in the manifest as missing.
 """
 
+import datetime as dt
 import fcntl
-import hashlib
 import logging
 import os
 import shutil
@@ -19,12 +19,15 @@ from django.db import connection, models
 from django.utils import timezone
 
 from attendance.services import erasures, heartbeats
+from attendance.services.backups import mending
 from attendance.services.backups.folder import (
+    OF_UPGRADE,
     PARTIAL,
     PREFIX,
     BackupRefused,
     Manifest,
     Member,
+    copied,
     make_private,
     read_manifest,
     settle,
@@ -33,20 +36,21 @@ from attendance.services.backups.folder import (
     write_manifest,
     write_private,
 )
-from attendance.services.backups.tables import Model, applied_migrations, dump, models_at, snapshot
+from attendance.services.backups.tables import Model, applied_migrations, dump, is_current, models_at, snapshot
+from attendance.services.erasures import Seal
 from attendance.storage import private_storage
 
 _log = logging.getLogger(__name__)
-KIND: Final = "backup"
-_PIECE: Final = 1 << 20
+_STAMP: Final = "%Y%m%dT%H%M%SZ"
 
 
-def make_backup(place: Path, *, keep: int | None = None) -> Path:
+def make_backup(place: Path, *, keep: int | None = None, of_upgrade: bool = False) -> Path:
     """Make, verify and name a backup; only a verified one ever has its final name.
 
     Args:
         place: the folder of all backups; made if it is missing.
         keep: how many of the newest to keep; None keeps all.
+        of_upgrade: whether it is an upgrade's, which ``drop_old_upgrades`` removes some day.
 
     Returns:
         the new backup's folder.
@@ -60,11 +64,12 @@ def make_backup(place: Path, *, keep: int | None = None) -> Path:
         raise BackupRefused(f"No backup was made: {place} cannot be a folder for it ({error.strerror}).") from error
     with _lock(place):
         _drop_leftovers(place)
-        name = _free_name(place)
+        name = _free_name(place, ending=OF_UPGRADE if of_upgrade else "")
         draft = place / f"{PARTIAL}{name}"
         try:
             manifest = _filled(draft, before=newest(place))
-            manifest.forgotten = erasures.write_copy(place / erasures.LIST_NAME)
+            listed = erasures.write_copy(place / erasures.LIST_NAME)
+            manifest.forgotten = sum(entry.seal is Seal.OURS for entry in listed)
             write_manifest(draft, manifest)
             _settle_all(draft)
             verify(draft)
@@ -76,14 +81,44 @@ def make_backup(place: Path, *, keep: int | None = None) -> Path:
                 raise BackupRefused(f"No backup was made: {error.strerror or error}.") from error
             if isinstance(error, ValueError | KeyError):
                 raise BackupRefused(
-                    f"No backup was made: {place / erasures.LIST_NAME} is damaged ({error}). Put it aside and keep it."
+                    f"No backup was made: a list of the forgotten is damaged ({error}). It is {place}/"
+                    f"{erasures.LIST_NAME} or a file of this site's folder {erasures.FOLDER}: put it aside and keep it."
                 ) from error
             raise
-        _beat(manifest)
+        unsealed = len(listed) - manifest.forgotten
+        heartbeats.beat(heartbeats.BACKUP, detail={**summary(place / name, manifest), "unsealed": unsealed})
         _log.info("backup of %d rows and %d files", sum(manifest.counts.values()), len(manifest.files))
         if keep is not None:
-            _drop_oldest(place, keep)
+            _drop_oldest(_backups(place), keep)
         return place / name
+
+
+def drop_old_upgrades(place: Path, *, keep: int) -> int:
+    """Remove the oldest backups that upgrades made; the newest of them stays, and so does every other backup.
+
+    Args:
+        place: the folder of all backups.
+        keep: how many to keep, at least 1.
+
+    Returns:
+        how many are gone.
+
+    Raises:
+        BackupRefused: a backup is being made there; the next upgrade removes them.
+    """
+    with _lock(place):
+        return _drop_oldest([path for path in _backups(place) if path.name.endswith(OF_UPGRADE)], keep)
+
+
+def made_in(place: Path) -> list[tuple[Path, dt.datetime]]:
+    """Give the backups of a folder and when each was made, as their names say, oldest first; none where it is shut."""
+    found = []
+    with suppress(OSError):
+        for path in sorted(_backups(place)):
+            stamp = path.name.removeprefix(PREFIX).removesuffix(OF_UPGRADE)
+            with suppress(ValueError):  # something else of that name
+                found.append((path, dt.datetime.strptime(stamp, _STAMP).replace(tzinfo=dt.UTC)))
+    return found
 
 
 def newest(place: Path) -> Path | None:
@@ -91,19 +126,20 @@ def newest(place: Path) -> Path | None:
     return next(iter(sorted(_backups(place), reverse=True)), None)
 
 
-def _free_name(place: Path) -> str:
+def _free_name(place: Path, *, ending: str) -> str:
     """Give the name of this second, or of the next one if the last backup was made in this."""
-    while (place / (name := f"{PREFIX}{timezone.now():%Y%m%dT%H%M%SZ}")).exists():
+    while any(place.glob(f"{(name := PREFIX + timezone.now().strftime(_STAMP))}*")):
         time.sleep(0.1)
-    return name
+    return name + ending
 
 
 def _filled(draft: Path, *, before: Path | None) -> Manifest:
     """Write tables and files, all of one moment."""
     draft.mkdir(mode=0o700)
+    installation = _installation()
     with snapshot():
         migrations = applied_migrations()
-        manifest = Manifest(erasures.installation_id(), timezone.now(), connection.vendor, migrations)
+        manifest = Manifest(installation, timezone.now(), connection.vendor, migrations)
         held = models_at(migrations)
         for table, model in held.items():
             manifest.members[table_path(table)] = dump(model, draft)
@@ -116,6 +152,14 @@ def _filled(draft: Path, *, before: Path | None) -> Manifest:
         else:
             manifest.members[f"files/{name}"] = member
     return manifest
+
+
+def _installation() -> str:
+    """Give the database's id, and seal what an older release, at work beside this one, has forgotten meanwhile."""
+    if not is_current(applied_migrations()):
+        return erasures.installation_beside_files()
+    erasures.seal_kept(holds=mending.holds)
+    return erasures.installation_id()
 
 
 def _files_named(held: dict[str, Model]) -> Iterator[str]:
@@ -143,19 +187,15 @@ def _fetched(name: str, draft: Path, *, before: Path | None, known: Member | Non
         with suppress(OSError):  # such as a disk without hard links
             os.link(before / "files" / name, target, follow_symlinks=False)
             return known
-    digest, size = hashlib.sha256(), 0
     try:
         source: Any = private_storage().open(name)
     except FileNotFoundError:
         return None
     with source, write_private(target) as out:
-        while piece := source.read(_PIECE):
-            out.write(piece)
-            digest.update(piece)
-            size += len(piece)
+        member = copied(source, out)
         out.flush()
         os.fsync(out.fileno())
-    return Member(size, digest.hexdigest())
+    return member
 
 
 @contextmanager
@@ -178,11 +218,13 @@ def _drop_leftovers(place: Path) -> None:
         shutil.rmtree(path)
 
 
-def _drop_oldest(place: Path, keep: int) -> None:
-    for path in sorted(_backups(place), reverse=True)[max(keep, 1) :]:
+def _drop_oldest(found: list[Path], keep: int) -> int:
+    old = sorted(found, reverse=True)[max(keep, 1) :]
+    for path in old:
         gone = path.with_name(PARTIAL + path.name)  # a half removed one must not look like a backup
         path.rename(gone)
         shutil.rmtree(gone)
+    return len(old)
 
 
 def _settle_all(draft: Path) -> None:
@@ -190,14 +232,13 @@ def _settle_all(draft: Path) -> None:
         settle(Path(place))
 
 
-def _beat(manifest: Manifest) -> None:
-    heartbeats.beat(
-        KIND,
-        detail={
-            "size": manifest.size,
-            "verified": True,
-            "rows": sum(manifest.counts.values()),
-            "files": len(manifest.files),
-            "missing": len(manifest.missing),
-        },
-    )
+def summary(folder: Path, manifest: Manifest) -> dict[str, Any]:
+    """Give what the sign of life of a verified backup tells of it."""
+    return {
+        "place": str(folder.parent),
+        "size": manifest.size,
+        "verified": True,
+        "rows": sum(manifest.counts.values()),
+        "files": len(manifest.files),
+        "missing": len(manifest.missing),
+    }

@@ -1,16 +1,17 @@
 """What a restored database needs before anybody works with it: lost files, work that was going on, the forgotten."""
 
 import datetime as dt
-from collections.abc import Callable, Collection
-from typing import Final
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import Any, Final
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Max, Q, QuerySet
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from attendance.models import UNFINISHED, Consent, FaceTemplate, Selfie, Snapshot, Student, WorkState
 from attendance.services import files, gallery, privacy, queue
-from attendance.services.erasures import Erasure, Forgotten
+from attendance.services.erasures import Erasure, Forgotten, installation_id
 from attendance.services.gallery.forgetting import forget_faces
 from attendance.storage import private_storage
 
@@ -74,6 +75,21 @@ def forget_again(entries: Collection[Erasure]) -> int:
     return sum([_APPLY[entry.kind](entry) for entry in entries])
 
 
+def holds(entry: Erasure) -> bool:
+    """Whether the database shows that an entry without a seal tells the truth: it asks for nothing that is not so.
+
+    Such an entry may get the seal: from an older backup, too, it takes no more away than is gone here already.
+    """
+    highest = Student.objects.aggregate(highest=Max("pk"))["highest"]
+    return (
+        highest is not None  # an empty database contradicts nothing
+        and entry.installation == installation_id()
+        and entry.at <= timezone.now()
+        and max(entry.students, default=0) <= highest  # a restore counts on from there
+        and not any(rows.exists() for rows in _LEFT[entry.kind](entry))
+    )
+
+
 def count_orphans() -> int:
     """Count stored files that no row names."""
     count = 0
@@ -95,36 +111,32 @@ def _erase(entry: Erasure) -> bool:
 
 
 def _withdraw(entry: Erasure) -> bool:
-    agreed = Consent.objects.filter(withdrawn_at=None, given_at__lte=entry.at).values("student")
-    found = list(_students(entry).filter(Q(pk__in=agreed) | _knows_face_before(entry.at)).distinct())
+    found = list(_agreeing(entry))
     for student in found:
         gallery.withdraw_consent(student=student, by=None)
     return bool(found)
 
 
 def _by_hand(entry: Erasure) -> bool:
-    later = Selfie.objects.filter(created_at__gt=entry.at).values("student")
-    found = list(_students(entry).filter(by_hand_only=False).exclude(pk__in=later))
+    found = list(_recognised(entry))
     for student in found:
         gallery.set_by_hand_only(student=student, on=True, by=None)
     return bool(found)
 
 
 def _forget_face(entry: Erasure) -> bool:
-    found = set(_students(entry).filter(_knows_face_before(entry.at)).values_list("pk", flat=True))
+    found = set(_known(entry).values_list("pk", flat=True))
     _remove(forget_faces(found))
     return bool(found)
 
 
 def _forget_confirmed(entry: Erasure) -> bool:
-    old = FaceTemplate.objects.filter(face__isnull=False, student__in=entry.students, created_at__lte=entry.at)
-    return bool(old.delete()[0])
+    return bool(_confirmed(entry).delete()[0])
 
 
 def _remove_pictures(entry: Erasure) -> bool:
     changed = 0
-    for start in range(0, len(entry.files), _AT_A_TIME):
-        names = entry.files[start : start + _AT_A_TIME]
+    for names in _some_files(entry):
         changed += Selfie.objects.filter(image__in=names).delete()[0]
         photos = Snapshot.objects.filter(image__in=names)
         queue.cancel(photos)
@@ -137,6 +149,35 @@ def _delete_photos(entry: Erasure) -> bool:
     gone, _kinds = Snapshot.objects.filter(image__in=entry.files).delete()
     _remove(entry.files)
     return bool(gone)
+
+
+def _agreeing(entry: Erasure) -> QuerySet[Student]:
+    agreed = Consent.objects.filter(withdrawn_at=None, given_at__lte=entry.at).values("student")
+    return _students(entry).filter(Q(pk__in=agreed) | _knows_face_before(entry.at)).distinct()
+
+
+def _recognised(entry: Erasure) -> QuerySet[Student]:
+    later = Selfie.objects.filter(created_at__gt=entry.at).values("student")
+    return _students(entry).filter(by_hand_only=False).exclude(pk__in=later)
+
+
+def _known(entry: Erasure) -> QuerySet[Student]:
+    return _students(entry).filter(_knows_face_before(entry.at))
+
+
+def _confirmed(entry: Erasure) -> QuerySet[FaceTemplate]:
+    return FaceTemplate.objects.filter(face__isnull=False, student__in=entry.students, created_at__lte=entry.at)
+
+
+def _pictured(entry: Erasure) -> Iterator[QuerySet[Any]]:
+    for names in _some_files(entry):
+        yield Selfie.objects.filter(image__in=names)
+        yield Snapshot.objects.filter(image__in=names)
+
+
+def _some_files(entry: Erasure) -> Iterator[tuple[str, ...]]:
+    for start in range(0, len(entry.files), _AT_A_TIME):
+        yield entry.files[start : start + _AT_A_TIME]
 
 
 def _students(entry: Erasure) -> QuerySet[Student]:
@@ -164,3 +205,13 @@ _APPLY: Final[dict[Forgotten, Callable[[Erasure], bool]]] = {
     Forgotten.PICTURE: _remove_pictures,
     Forgotten.PHOTO: _delete_photos,
 }
+_LEFT: Final[dict[Forgotten, Callable[[Erasure], Iterable[QuerySet[Any]]]]] = {
+    Forgotten.ERASED: lambda entry: [_students(entry)],
+    Forgotten.WITHDRAWN: lambda entry: [_agreeing(entry)],
+    Forgotten.BY_HAND: lambda entry: [_recognised(entry)],
+    Forgotten.FACE: lambda entry: [_known(entry)],
+    Forgotten.CONFIRMED: lambda entry: [_confirmed(entry)],
+    Forgotten.PICTURE: _pictured,
+    Forgotten.PHOTO: _pictured,
+}
+"""The rows that an entry would still change."""

@@ -22,7 +22,8 @@ from attendance.services import erasures, heartbeats, keys
 from attendance.services.audit import record_event
 from attendance.services.backups import mending, tables
 from attendance.services.backups.folder import BackupRefused, Manifest, read_table, verify
-from attendance.services.erasures import Erasure
+from attendance.services.backups.making import summary
+from attendance.services.erasures import Erasure, Seal
 from attendance.services.sealing import KeyNotAtHand
 from attendance.storage import private_storage
 
@@ -79,13 +80,21 @@ class Restored:
     forgotten: int = 0
 
 
-def plan(folder: Path, *, lists: list[Path], no_erasures_known: bool = False, replace: bool = False) -> Plan:
-    """Check everything that can be checked before a byte is written.
+def plan(
+    folder: Path,
+    *,
+    lists: list[Path],
+    no_erasures_known: bool = False,
+    unsealed_erasures: bool = False,
+    replace: bool = False,
+) -> Plan:
+    """Check everything that can be checked before a byte is written; not even an empty database is made.
 
     Args:
         folder: the backup.
         lists: further lists of the forgotten; the ones beside the backup and in the storage are always read.
-        no_erasures_known: go on without any list.
+        no_erasures_known: go on without any list; entries under the seal are applied all the same.
+        unsealed_erasures: take entries that have no seal, as older releases wrote them.
         replace: take a database that has rows; they will be gone.
 
     Raises:
@@ -104,8 +113,11 @@ def plan(folder: Path, *, lists: list[Path], no_erasures_known: bool = False, re
         raise BackupRefused(f"The database is not empty ({rows}): name an empty one, or say --replace.")
     if rows is not None:
         _require_stopped()
-    entries = _erasures(folder, lists)
+    wanted = {Seal.OURS, Seal.NONE} if unsealed_erasures else {Seal.OURS}
+    every = _erasures(folder, lists)
+    entries = [entry for entry in every if entry.seal in wanted]
     if not no_erasures_known:
+        _require_seals([entry for entry in every if entry.seal not in wanted])
         _require_whole_list(folder, lists, entries, manifest)
     found = [entry for entry in entries if entry.installation == manifest.installation]
     return Plan(manifest, found, found[-1].at if found else None, rows is None)
@@ -129,10 +141,17 @@ def restore(folder: Path, planned: Plan) -> Restored:
             object_id=1,
             new={"made_at": planned.manifest.made_at.isoformat(), "forgotten": done.forgotten},
         )
+        _tell_of_backup(folder, planned.manifest)
         erasures.adopt(planned.manifest.installation)  # last: if the load breaks, the old database keeps its own
     call_command("migrate", interactive=False, verbosity=0)  # new kinds of rows and permissions of this release
     done.orphans = mending.count_orphans()
     return done
+
+
+def _tell_of_backup(folder: Path, manifest: Manifest) -> None:
+    """Let the database know of the backup that it comes from: it is as old as that one, and one was made."""
+    heartbeats.beat(heartbeats.BACKUP, detail={**summary(folder, manifest), "restored": True})
+    Heartbeat.objects.filter(kind=heartbeats.BACKUP).update(at=manifest.made_at)
 
 
 def _require_keys(folder: Path) -> None:
@@ -154,6 +173,8 @@ def _require_keys(folder: Path) -> None:
 
 def _first_table_with_rows() -> str | None:
     """Name a table that has rows of a school's own."""
+    if connection.vendor == "sqlite" and not _has_bytes(Path(connection.settings_dict["NAME"])):
+        return None  # whoever opens it makes it
     quote = connection.ops.quote_name
     with connection.cursor() as cursor:
         for table in sorted(set(connection.introspection.table_names(cursor)) - _MAY_BE_THERE):
@@ -161,6 +182,10 @@ def _first_table_with_rows() -> str | None:
             if cursor.fetchone() is not None:
                 return table
     return None
+
+
+def _has_bytes(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
 
 
 def _require_stopped() -> None:
@@ -175,6 +200,31 @@ def _require_stopped() -> None:
 def _copies(folder: Path, lists: list[Path]) -> list[Path]:
     beside = folder.parent / erasures.LIST_NAME
     return [*([beside] if beside.exists() else []), *lists]
+
+
+def _require_seals(entries: list[Erasure]) -> None:
+    """Refuse entries that do not carry our seal.
+
+    Raises:
+        BackupRefused: there are some.
+    """
+    foreign = [entry for entry in entries if entry.seal is Seal.FOREIGN]
+    if foreign:
+        raise BackupRefused(
+            f"{len(foreign)} entries of the list of the forgotten, such as {_named(foreign[0])}, do not carry this "
+            "master key's seal: they were changed, or written by somebody without the key, or MASTER_KEY is not the "
+            "one of that day (put that one into OLD_MASTER_KEYS). Nothing was touched."
+        )
+    if entries:
+        raise BackupRefused(
+            f"{len(entries)} entries of the list of the forgotten, such as {_named(entries[0])}, carry no seal: a "
+            "release before the seals wrote them, or somebody without the master key. If you trust the place where "
+            "they lay, say --unsealed-erasures; else put them aside. Nothing was touched."
+        )
+
+
+def _named(entry: Erasure) -> str:
+    return f"{entry.uid} ({entry.kind}, {entry.at:%Y-%m-%d %H:%M} UTC)"
 
 
 def _require_whole_list(folder: Path, lists: list[Path], found: list[Erasure], manifest: Manifest) -> None:
@@ -200,15 +250,13 @@ def _require_whole_list(folder: Path, lists: list[Path], found: list[Erasure], m
 
 def _erasures(folder: Path, lists: list[Path]) -> list[Erasure]:
     """Give all entries that are known, oldest first."""
-    here = erasures.kept_here()
     try:
-        copied = [entry for path in _copies(folder, lists) for entry in erasures.read_copy(path)]
+        copies = [entry for path in _copies(folder, lists) for entry in erasures.read_copy(path)]
+        return erasures.merged([*erasures.kept_here(), *copies])
     except (OSError, ValueError, KeyError) as error:
         raise BackupRefused(
             f"A list of the forgotten cannot be read, and no part of it may be left out: {error}"
         ) from error
-    every = {entry.uid: entry for entry in [*here, *copied]}
-    return sorted(every.values(), key=lambda entry: (entry.at, entry.uid))
 
 
 def _put_files(folder: Path, manifest: Manifest) -> int:

@@ -70,6 +70,11 @@ def applied_migrations() -> list[tuple[str, str]]:
     return sorted(loader.applied_migrations)
 
 
+def is_current(migrations: Sequence[tuple[str, str]]) -> bool:
+    """Whether those migrations are all of this release: only then do its own models fit the tables."""
+    return set(MigrationLoader(None).graph.leaf_nodes()) <= set(migrations)
+
+
 def models_at(migrations: Sequence[tuple[str, str]]) -> dict[str, Model]:
     """Give the models as those migrations left them, by table, without what no backup keeps."""
     known = MigrationLoader(None)

@@ -4,19 +4,21 @@ A migration that means to remove rows says of which tables: ``may_lose_rows = ("
 """
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.migrations import Migration
 from django.db.migrations.executor import MigrationExecutor
 
 from attendance.services import erasures, files
+from attendance.services.backups import mending
 from attendance.services.backups.folder import BackupRefused
-from attendance.services.backups.making import make_backup
+from attendance.services.backups.making import drop_old_upgrades, make_backup
 from attendance.services.backups.tables import applied_migrations, count_rows, models_at
 
 
@@ -85,7 +87,7 @@ def upgrade(planned: Upgrade, *, place: Path, say: Callable[[str], Any]) -> Upgr
         UpgradeFailed: a migration broke, or rows are gone.
     """
     if planned.pending and not planned.is_new:
-        planned.backup = make_backup(place)
+        planned.backup = make_backup(place, of_upgrade=True)
         say(f"Backup made and verified: {planned.backup}")
     try:
         _migrate(planned)
@@ -95,7 +97,30 @@ def upgrade(planned: Upgrade, *, place: Path, say: Callable[[str], Any]) -> Upgr
         raise UpgradeFailed(_way_back(planned, _lost(planned)))
     call_command("migrate", interactive=False, verbosity=0)  # kinds of rows and permissions of this release
     erasures.installation_id()  # made here, where nothing else runs yet
+    if not planned.is_new:
+        _seal_older(say)
+    if planned.backup is not None:
+        _drop_old(place, say)
     return planned
+
+
+def _seal_older(say: Callable[[str], Any]) -> None:
+    """Put the seal on what releases before the seals have written, as far as the database bears it out."""
+    done = erasures.seal_kept(holds=mending.holds)
+    if done.sealed:
+        say(f"{done.sealed} entries of the list of the forgotten got the master key's seal.")
+    if done.left:
+        say(
+            f"{done.left} entries of the list of the forgotten have no seal of this master key, and the database does "
+            "not bear them out: a restore will refuse them. See docs/operations.md, Whoever was erased stays erased."
+        )
+
+
+def _drop_old(place: Path, say: Callable[[str], Any]) -> None:
+    """Remove older upgrades' backups, now that this one has come to its end: nobody has to go back to them."""
+    with suppress(BackupRefused):  # a nightly backup is at work there: the next upgrade removes them
+        if gone := drop_old_upgrades(place, keep=settings.UPGRADE_BACKUPS_KEPT):
+            say(f"{gone} older backups that upgrades had made are deleted (UPGRADE_BACKUPS_KEPT).")
 
 
 class _RowsLost(Exception):

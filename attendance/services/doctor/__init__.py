@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from attendance.services import bounded
-from attendance.services.doctor import machine, recogniser, site, stores, work
+from attendance.services.doctor import copies, machine, recogniser, site, stores, work
 from attendance.services.doctor.finding import Check, Finding, Level, wrong
 from attendance.services.doctor.recogniser import trial_as_json
 
@@ -14,7 +14,8 @@ CHECKS: Final[tuple[Check, ...]] = (
     *(machine.python, machine.processor, machine.memory, machine.disk, machine.key_files),
     *(site.developer_mode, site.addresses, site.mail),
     *(stores.database, stores.migrations, stores.broker, stores.clock, stores.photo_store),
-    *(work.master_key, work.workers, work.sweeper, work.backlog, work.failures, work.backup),
+    *(work.master_key, work.workers, work.sweeper, work.backlog, work.failures),
+    *(copies.backup, copies.old_backups, copies.installation, copies.list_of_the_forgotten),
     recogniser.weights,
 )
 

@@ -13,8 +13,6 @@ from attendance.services.doctor.finding import Finding, ok, warning, wrong
 PING_SECONDS: Final = 3.0
 PATIENCE_SECONDS: Final = 120
 LONG_SECONDS: Final = 900
-BACKUP_LATE: Final = dt.timedelta(hours=26)
-BACKUP_WRONG: Final = dt.timedelta(days=8)
 
 
 def workers() -> Finding:
@@ -94,19 +92,3 @@ def master_key() -> Finding:
         "Set MASTER_KEY to the value of the day on which the data began (your copy of it), or name the former one in "
         "OLD_MASTER_KEYS and run: python manage.py rotate_master_key",
     )
-
-
-def backup() -> Finding:
-    """The last backup is young."""
-    remedy = (
-        "Run `python manage.py backup DIR` every night, and keep its result on another machine. DIR is the folder of "
-        "all backups, on a disk that is not the site's; an upgrade puts its own into DATA_DIR/backups."
-    )
-    last = Heartbeat.objects.filter(kind=heartbeats.BACKUP).order_by("-at").values_list("at", flat=True).first()
-    if last is None:
-        return warning("Backup", "None was ever made of this database.", remedy)
-    age = clocks.database_now() - last
-    sentence = f"The last one was made on {timezone.localtime(last):%Y-%m-%d at %H:%M}."
-    if age > BACKUP_WRONG:
-        return wrong("Backup", sentence, remedy)
-    return warning("Backup", sentence, remedy) if age > BACKUP_LATE else ok("Backup", sentence)

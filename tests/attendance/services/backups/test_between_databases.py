@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from attendance.services import backups
+from attendance.services.backups.making import newest
 from tests.on_postgresql import postgresql
 from tests.stack import PROJECT
 
@@ -57,7 +58,7 @@ def test_there_and_back_again(backup: Path, tmp_path: Path, postgresql_url: str)
     there = json.loads(run(postgresql_url, first, "-c", FINGERPRINT))
     assert {table: rows for table, (rows, _hash) in there.items()}.items() <= backups.verify(backup).counts.items()
     run(postgresql_url, first, "manage.py", "backup", str(tmp_path / "of-postgresql"))
-    folder = backups.newest(tmp_path / "of-postgresql")
+    folder = newest(tmp_path / "of-postgresql")
     assert folder is not None
     assert backups.read_manifest(folder).database == "postgresql"
     run(sqlite_url, second, "manage.py", "restore", str(folder))

@@ -1,19 +1,23 @@
 """Backups that are whole or not there: killed, full disks, two at once, tampered, pruned."""
 
+import datetime as dt
 import fcntl
 import gzip
+import itertools
+import json
 import os
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.utils import timezone
 
 from attendance.models import Heartbeat, Snapshot, User
 from attendance.services import backups, erasures, privacy, snapshots
@@ -23,10 +27,12 @@ from tests.attendance.services.backups.conftest import School
 from tests.fakes import class_photo
 
 
-def later(place: Path) -> Path:
-    """Make one more backup, in a later second."""
-    time.sleep(1.1)
-    return backups.make_backup(place)
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A minute passes whenever a backup looks at the clock: the name of each holds the second."""
+    minutes, start = itertools.count(), timezone.now()
+    passing = SimpleNamespace(now=lambda: start + dt.timedelta(minutes=next(minutes)))
+    monkeypatch.setattr(making, "timezone", passing)
 
 
 def test_only_the_owner_can_read_it(backup: Path) -> None:
@@ -54,19 +60,53 @@ def test_the_master_key_and_names_of_the_erased_are_not_in_it(working: School, p
 
 
 def test_files_that_the_backup_before_has_take_no_room(backup: Path, place: Path, working: School) -> None:
-    again = later(place)
+    again = backups.make_backup(place)
     for name in backups.verify(again).files:
         assert (again / "files" / name).stat().st_ino == (backup / "files" / name).stat().st_ino
 
 
 def test_only_the_newest_are_kept(backup: Path, place: Path) -> None:
-    second, third = later(place), later(place)
-    time.sleep(1.1)
+    second, third = backups.make_backup(place), backups.make_backup(place)
     fourth = backups.make_backup(place, keep=2)
     assert sorted(place.glob("*rollcall-*")) == [third, fourth]
-    assert backups.newest(place) == fourth
+    assert making.newest(place) == fourth
     assert not second.exists()
     assert backups.verify(fourth).files
+
+
+def test_of_an_upgrades_backups_the_newest_are_kept_and_no_other_is_touched(
+    backup: Path, place: Path, working: School
+) -> None:
+    made = [backups.make_backup(place, of_upgrade=True) for _ in range(3)]
+    assert all(path.name.endswith("Z-upgrade") for path in made)
+    assert making.newest(place) == made[-1]
+    night = backups.make_backup(place)
+    assert making.drop_old_upgrades(place, keep=2) == 1
+    assert sorted(place.glob("rollcall-*")) == [backup, *made[1:], night]
+    assert [path for path, _at in backups.made_in(place)] == [backup, *made[1:], night]
+    assert making.drop_old_upgrades(place, keep=0) == 1
+    assert backups.verify(made[-1]).files
+    assert making.drop_old_upgrades(place, keep=1) == 0
+
+
+def test_the_list_beside_the_backups_counts_what_is_sealed(
+    working: School, place: Path, private_files: Path, admin: User
+) -> None:
+    privacy.erase_student(student=working.ada, by=admin)
+    here = next((private_files.parent / erasures.FOLDER).glob("*.json"))
+    said = {**json.loads(here.read_text()), "uid": "0" * 32}
+    here.with_name("forged.json").write_text(json.dumps({**said, "mark": "f" * 64}))
+    here.with_name("older.json").write_text(json.dumps({**said, "uid": "1" * 32, "mark": ""}))
+    assert backups.verify(backups.make_backup(place)).forgotten == 2
+    assert Heartbeat.objects.get(kind="backup").detail["unsealed"] == 1
+    assert [entry.seal for entry in erasures.read_copy(place / erasures.LIST_NAME)].count(erasures.Seal.OURS) == 2
+
+
+def test_a_list_that_cannot_be_read_stops_a_backup(working: School, place: Path, private_files: Path) -> None:
+    erasures.installation_id()
+    (private_files.parent / erasures.FOLDER / "odd.json").write_text("[]")
+    with pytest.raises(backups.BackupRefused, match="list of the forgotten is damaged"):
+        backups.make_backup(place)
 
 
 def test_a_full_disk_leaves_nothing(working: School, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +143,7 @@ def test_what_a_killed_backup_left_is_removed_by_the_next(working: School, place
     done = subprocess.run([sys.executable, "-c", killed], env=environment, timeout=120, check=False)
     assert done.returncode == -9
     assert [path.name[:18] for path in place.glob("*rollcall*")] == [".partial-rollcall-"]
-    assert backups.newest(place) is None
+    assert making.newest(place) is None
     assert backups.verify(backups.make_backup(place)).files
     assert not list(place.glob(".partial-*"))
 
@@ -201,6 +241,6 @@ def test_what_is_added_meanwhile_is_in_the_next_one(
 
     monkeypatch.setattr(making, "_fetched", add_one)
     first = backups.verify(backups.make_backup(place))
-    second = backups.verify(later(place))
+    second = backups.verify(backups.make_backup(place))
     assert (first.counts["attendance_snapshot"], second.counts["attendance_snapshot"]) == (3, 4)
     assert len(second.files) == len(first.files) + 1

@@ -1,23 +1,21 @@
 """A backup brings the school back, and nobody who was forgotten."""
 
 import datetime as dt
+import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, connection, transaction
+from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
 from attendance.models import (
-    AttendanceRecord,
     AuditEvent,
     ClassSession,
-    Consent,
-    DetectedFace,
     FaceTemplate,
     SchoolSettings,
     Selfie,
@@ -26,49 +24,15 @@ from attendance.models import (
     User,
     WorkState,
 )
-from attendance.services import backups, erasures, gallery, heartbeats, privacy, queue, recognition, snapshots
-from attendance.services.backups import mending
+from attendance.services import backups, erasures, gallery, heartbeats, privacy, queue, snapshots
 from attendance.services.backups.folder import MANIFEST, SEAL, write_manifest
 from attendance.services.errors import NoConsent
+from attendance.storage import private_storage
 from tests.attendance.services.backups.conftest import School, bring_back, lose_the_database, lose_the_files
-from tests.conftest import PASSWORD
 from tests.fakes import selfie_of
 
-COMPARED = (Student, Snapshot, Selfie, FaceTemplate, DetectedFace, AttendanceRecord, Consent, ClassSession, AuditEvent)
-QUEUE_FIELDS = {"attempts", "fencing_token", "lease_until", "not_before", "woken_at"}
-
-
-def rows() -> dict[str, list[dict[str, Any]]]:
-    """All of what matters, without where a piece of work stands in the queue."""
-    found = {}
-    for model in COMPARED:
-        values = model._default_manager.order_by("pk").values()
-        found[model.__name__] = [{k: v for k, v in one.items() if k not in QUEUE_FIELDS} for one in values]
-    found["AuditEvent"] = [one for one in found["AuditEvent"] if one["action"] != "backup.restored"]
-    return found
-
-
-def test_everything_is_back_after_all_was_lost(working: School, place: Path, private_files: Path, admin: User) -> None:
-    before = rows()
-    folder = backups.make_backup(place)
-    lose_the_database()
-    lose_the_files(private_files)
-    done = bring_back(folder)
-    assert done.rows == backups.verify(folder).counts
-    assert done.without_file == []
-    assert (done.forgotten, done.orphans, done.requeued) == (0, 0, 1)
-    assert rows() == before
-    assert User.objects.get(username="teacher").check_password(PASSWORD)
-    assert gallery.open_selfie_image(selfie=Selfie.objects.first() or Selfie(), by=admin).startswith(b"\xff\xd8")
-    recognition.recognise(working.queued.pk)
-    assert Snapshot.objects.get(pk=working.queued.pk).state == WorkState.DONE
-
-
-def test_new_rows_get_new_numbers(backup: Path, working: School) -> None:
-    highest = max(Student.objects.values_list("pk", flat=True))
-    lose_the_database()
-    bring_back(backup)
-    assert Student.objects.create(name="Cem", sort_key="cem").pk > highest
+pytestmark = pytest.mark.usefixtures("quick_tables")
+OTHER_KEY = "b3RoZXIta2V5LW90aGVyLWtleS1vdGhlci1rZXkhISE="
 
 
 def test_nobody_gets_the_number_of_somebody_who_was_erased(backup: Path, working: School, admin: User) -> None:
@@ -80,12 +44,41 @@ def test_nobody_gets_the_number_of_somebody_who_was_erased(backup: Path, working
     assert Student.objects.create(name="Eli", sort_key="eli").pk > late.pk
 
 
-def test_the_audit_log_is_still_append_only(backup: Path) -> None:
+def test_one_that_somebody_without_the_key_wrote_is_refused_wherever_it_lies(
+    backup: Path, working: School, place: Path, private_files: Path, settings: Any
+) -> None:
+    erasures.note(erasures.Forgotten.BY_HAND, students=[working.ben.pk])
+    here = next((private_files.parent / erasures.FOLDER).glob("*.json"))
+    forged = {**json.loads(here.read_text()), "uid": "f" * 32, "kind": "erased", "students": [working.ada.pk]}
     lose_the_database()
-    bring_back(backup)
-    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
-        AuditEvent.objects.all().delete()
-    assert AuditEvent.objects.filter(action="backup.restored").count() == 1
+    for path in (here.with_name("forged.json"), place / erasures.LIST_NAME):
+        before = path.read_text() if path.exists() else None
+        path.write_text(f"{before or ''}{json.dumps(forged)}\n")
+        for taken in (False, True):
+            with pytest.raises(backups.BackupRefused, match=r"as f{32} \(erased.* do not carry this master"):
+                backups.plan(backup, lists=[], unsealed_erasures=taken)
+        path.unlink() if before is None else path.write_text(before)
+    settings.OLD_MASTER_KEYS, settings.MASTER_KEY = [settings.MASTER_KEY], OTHER_KEY
+    assert [entry.kind for entry in backups.plan(backup, lists=[]).erasures] == ["by-hand"]
+
+
+def test_one_without_a_seal_is_taken_only_from_whoever_says_so(
+    backup: Path, working: School, place: Path, private_files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    erasures.note(erasures.Forgotten.ERASED, students=[working.ada.pk])
+    here = next((private_files.parent / erasures.FOLDER).glob("*.json"))
+    said = json.loads(here.read_text())
+    del said["mark"]
+    (place / erasures.LIST_NAME).write_text(f"{json.dumps(said)}\n")
+    lose_the_database()
+    assert backups.plan(backup, lists=[]).erasures[0].mark  # the same entry lies here, under the seal
+    here.unlink()
+    with pytest.raises(CommandError, match=r"carry no seal.*--unsealed-erasures"):
+        call_command("restore", str(backup))
+    assert backups.plan(backup, lists=[], no_erasures_known=True).erasures == []
+    call_command("restore", str(backup), "--unsealed-erasures")
+    assert "1 entries (1 without a seal)" in capsys.readouterr().out
+    assert Student.objects.get(pk=working.ada.pk).erased_at is not None
 
 
 def test_who_was_forgotten_since_stays_forgotten(
@@ -200,7 +193,7 @@ def test_a_list_that_was_cut_is_refused(working: School, place: Path, private_fi
 def test_the_list_of_another_school_is_not_applied(
     backup: Path, working: School, place: Path, private_files: Path
 ) -> None:
-    shutil.rmtree(private_files.parent / erasures.FOLDER)
+    SchoolSettings.objects.update(installation="another")
     erasures.note(erasures.Forgotten.ERASED, students=[working.ada.pk])
     lose_the_database()
     with pytest.raises(backups.BackupRefused, match="another installation"):
@@ -263,7 +256,7 @@ def test_another_master_key_is_refused_before_anything_is_written(
 ) -> None:
     lose_the_database()
     lose_the_files(private_files)
-    right, settings.MASTER_KEY = settings.MASTER_KEY, "b3RoZXIta2V5LW90aGVyLWtleS1vdGhlci1rZXkhISE="
+    right, settings.MASTER_KEY = settings.MASTER_KEY, OTHER_KEY
     with pytest.raises(backups.BackupRefused, match="MASTER_KEY"):
         backups.plan(backup, lists=[])
     assert connection.introspection.table_names() == []
@@ -289,23 +282,6 @@ def test_a_backup_of_a_newer_release_is_refused(working: School, place: Path) ->
         recorder.record_unapplied(*newer)
 
 
-def test_interrupted_halfway_the_database_is_as_it_was(
-    backup: Path, monkeypatch: pytest.MonkeyPatch, private_files: Path
-) -> None:
-    lose_the_database()
-    lose_the_files(private_files)
-
-    def interrupt(*_: object) -> int:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(mending, "forget_again", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            bring_back(backup)
-    assert connection.introspection.table_names() == []
-    assert bring_back(backup).rows == backups.verify(backup).counts
-
-
 def test_sessions_and_tokens_are_in_no_backup(working: School, place: Path, teacher: User) -> None:
     Token.objects.create(user=teacher)
     counts = backups.verify(backups.make_backup(place)).counts
@@ -319,6 +295,25 @@ def test_a_dry_run_writes_nothing(backup: Path, private_files: Path, capsys: pyt
     assert "Nothing was written" in capsys.readouterr().out
     assert connection.introspection.table_names() == []
     assert not [path for path in private_files.rglob("*") if path.is_file()]
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL makes no database by being asked")
+def test_a_dry_run_on_a_new_machine_makes_neither_folder_nor_database(
+    backup: Path, private_files: Path, tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = tmp_path / "machine"
+    machine.mkdir()
+    settings.DATA_DIR = machine / "data"
+    private_storage()._location = machine / "data" / "private"  # type: ignore[attr-defined]
+    for cached in ("base_location", "location"):
+        private_storage().__dict__.pop(cached, None)
+    connection.close()
+    with monkeypatch.context() as patch:
+        patch.setitem(connection.settings_dict, "NAME", str(machine / "new.sqlite3"))
+        call_command("restore", str(backup), "--dry-run")
+        left = list(machine.iterdir())
+        connection.close()
+    assert left == []
 
 
 def test_the_command_asks_before_it_deletes(backup: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -181,14 +181,6 @@ def test_photos_that_failed(snapshot: Snapshot) -> None:
     assert "bad-photo" in found.sentence
 
 
-@pytest.mark.parametrize(("hours", "level"), [(3, Level.OK), (40, Level.WARNING), (300, Level.WRONG)])
-def test_backup_that_is_old(hours: int, level: Level) -> None:
-    assert work.backup().level == Level.WARNING
-    assert "manage.py backup DIR" in work.backup().remedy
-    heard("backup", age=dt.timedelta(hours=hours))
-    assert work.backup().level == level
-
-
 class TestEngine:
     def test_weights_with_their_licences(self, settings: Settings, tmp_path: Path) -> None:
         settings.WEIGHTS_DIR = tmp_path / "none"
