@@ -23,3 +23,5 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":  # noqa: F405
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}  # noqa: F405
 # A test breaks a thing and looks at once.
 READINESS_KEPT_SECONDS = 0.0
+# Looks a file of the pages up when it is asked for: to list all of them takes longer than most tests, for each client.
+WHITENOISE_AUTOREFRESH = True
