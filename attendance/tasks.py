@@ -106,17 +106,8 @@ class _Broker:
             _log.warning("the broker did not count its wake-ups (%s)", type(error).__name__)
             return 0
 
-    def forget(self) -> None:
-        """Ask again at the next call."""
-        self._away_until = 0.0
-
 
 _broker: Final = _Broker()
-
-
-def forget_broker_outage() -> None:
-    """Let the next wake-up try the broker again at once."""
-    _broker.forget()
 
 
 def _work_on_next(model: type[QueuedWork], pk: int) -> None:

@@ -52,12 +52,17 @@ def private_files(tmp_path: Path) -> Path:
     return place
 
 
+def forget_broker_outage() -> None:
+    """Let the next wake-up try the broker again at once, as in a new process."""
+    tasks._broker._away_until = 0.0
+
+
 @pytest.fixture(autouse=True)
 def fresh_engine() -> Iterator[None]:
     """No pipeline and no wake-up stays from one test to the next."""
     yield
     engine.forget_pipelines()
-    tasks.forget_broker_outage()
+    forget_broker_outage()
     for waiting in Channel.queues.values():
         waiting.queue.clear()
 

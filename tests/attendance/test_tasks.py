@@ -20,6 +20,7 @@ from attendance.services import engine, gallery, heartbeats, model_change, queue
 from attendance.services.errors import EngineNotReady
 from faces.errors import WeightsError
 from faces.types import Face, RGBImage
+from tests.conftest import forget_broker_outage
 from tests.fakes import FakePipeline, build_pipeline, selfie_of
 
 
@@ -36,7 +37,7 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
 
     def point(url: str) -> None:
         point_to(url)
-        tasks.forget_broker_outage()
+        forget_broker_outage()
 
     yield point
     point(before)

@@ -15,6 +15,7 @@ from django.db import connection
 from attendance import tasks
 from attendance.models import ClassSession, Snapshot, Student, User, WorkState
 from attendance.services import snapshots
+from tests.conftest import forget_broker_outage
 from tests.fakes import class_photo
 from tests.faults.invariant import check_invariant, start_watch, stop_watch
 from tests.stack import PROJECT, Stack, wait_until
@@ -32,7 +33,7 @@ def point_to(url: str) -> None:
     """Let this process publish to another broker, with fresh connections."""
     current_app.conf.update(broker_url=url)
     current_app._after_fork()  # type: ignore[attr-defined]  # Celery's own, left out of the stubs
-    tasks.forget_broker_outage()
+    forget_broker_outage()
 
 
 def database_url() -> str:
@@ -117,7 +118,7 @@ def wake_in_time(snapshot: Snapshot) -> None:
     """Call for a worker as soon as the broker takes it."""
 
     def called() -> bool:
-        tasks.forget_broker_outage()
+        forget_broker_outage()
         return tasks.wake(snapshot)
 
     wait_until(called, seconds=30, what="the broker takes the call")
