@@ -151,7 +151,7 @@ def installation_id() -> str:
         SchoolSettings.objects.get_or_create(pk=1)
         SchoolSettings.objects.filter(pk=1).update(installation=known)
     elif not _storage().exists(_INSTALLATION):
-        _replace(_INSTALLATION, known)
+        _write_id(known)
     return known
 
 
@@ -160,7 +160,7 @@ def installation_beside_files() -> str:
     known = _id_beside_files()
     if known is None:
         # Of two processes at their first use, the second finds the first one's.
-        _replace(_INSTALLATION, uuid.uuid4().hex, is_new=True)
+        _write_id(uuid.uuid4().hex, is_new=True)
         known = _id_beside_files()
     return known or ""
 
@@ -174,7 +174,7 @@ def adopt(installation: str) -> None:
     """Go on under the id of the database that was restored."""
     SchoolSettings.objects.get_or_create(pk=1)
     SchoolSettings.objects.filter(pk=1).update(installation=installation)
-    _replace(_INSTALLATION, installation)
+    _write_id(installation)
 
 
 def kept_here() -> list[Erasure]:
@@ -199,7 +199,7 @@ def seal_kept(*, holds: Callable[[Erasure], bool] | None = None) -> Sealing:
         if seal is not Seal.OURS and not (seal is Seal.NONE and holds is not None and holds(entry)):
             left += 1
         elif (fresh := entry.sealed()).mark != entry.mark:
-            _replace(name, f"{fresh.line()}\n")
+            _replace_entry(name, fresh)
             sealed += 1
     return Sealing(sealed, left)
 
@@ -279,18 +279,21 @@ def _id_beside_files() -> str | None:
 def _entry(line: str) -> Erasure:
     said: dict[str, Any] = json.loads(line)
     try:
-        return Erasure(
-            uid=said["uid"],
-            installation=said["installation"],
+        entry = Erasure(
+            uid=str(said["uid"]),
+            installation=str(said["installation"]),
             at=dt.datetime.fromisoformat(said["at"]),
             kind=Forgotten(said["kind"]),
-            students=tuple(said["students"]),
-            files=tuple(said["files"]),
-            keep_name=said["keep_name"],
-            mark=said.get("mark", ""),
+            students=tuple(int(pk) for pk in said["students"]),
+            files=tuple(str(name) for name in said["files"]),
+            keep_name=bool(said["keep_name"]),
+            mark=str(said.get("mark", "")),
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"this is no entry of the list of the forgotten: {line[:80]}") from error
+    if entry.at.tzinfo is None:
+        raise ValueError(f"this entry of the list of the forgotten has no time zone: {line[:80]}")
+    return entry
 
 
 def _storage() -> Storage:
@@ -310,16 +313,26 @@ def _write(name: str, text: str) -> None:
         _settle(Path(storage.path(stored)).parent)
 
 
-def _replace(name: str, text: str, *, is_new: bool = False) -> None:
-    """Write a file; whoever reads meanwhile finds the old or the new one, whole. If it must be new, one there stays."""
+def _write_id(installation: str, *, is_new: bool = False) -> None:
+    """Write the installation's id beside the photos; if it must be new, one that is there stays."""
     storage = _storage()
     if isinstance(storage, FileSystemStorage):
-        path = Path(storage.path(name))
+        path = Path(storage.path(_INSTALLATION))
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _replace_file(path, text, is_new=is_new)
+        _replace_file(path, installation, is_new=is_new)
         return
+    storage.delete(_INSTALLATION)
+    storage.save(_INSTALLATION, ContentFile(installation.encode()))
+
+
+def _replace_entry(name: str, entry: Erasure) -> None:
+    """Write an entry anew; at no moment is it not there."""
+    storage, text = _storage(), f"{entry.line()}\n"
+    if isinstance(storage, FileSystemStorage):
+        _replace_file(Path(storage.path(name)), text)
+        return
+    storage.save(name, ContentFile(text.encode()))  # under another name, as this one is taken
     storage.delete(name)
-    storage.save(name, ContentFile(text.encode()))
 
 
 def _replace_file(path: Path, text: str, *, is_new: bool = False) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as product
 from django.core.management import call_command
 from django.db import connections
 from django.utils import timezone
@@ -18,6 +19,7 @@ from attendance.models import FaceTemplate, SchoolSettings, Selfie, Snapshot, St
 from attendance.services import erasures, gallery, privacy
 from attendance.services.backups import mending
 from attendance.services.erasures import Erasure, Forgotten, Seal, Sealing
+from tests import stores
 from tests.conftest import Recognisable
 
 pytestmark = pytest.mark.django_db
@@ -69,10 +71,9 @@ def test_seal_of_a_replaced_key_holds_until_that_key_is_gone_and_rotation_renews
     call_command("rotate_master_key")
     assert "1 entries of the list of the forgotten" in capsys.readouterr().out
     assert erasures.seal_kept() == Sealing(sealed=0, left=0)
-    (beside,) = erasures.read_copy(tmp_path / "list")
-    assert beside.seal is Seal.OURS
+    assert [entry.seal for entry in erasures.read_copy(tmp_path / "list")] == [Seal.OURS]
     settings.OLD_MASTER_KEYS = []
-    assert beside.seal is Seal.FOREIGN
+    assert [entry.seal for entry in erasures.read_copy(tmp_path / "list")] == [Seal.FOREIGN]
     assert [entry.seal for entry in erasures.kept_here()] == [Seal.OURS]
     assert [entry.seal for entry in erasures.write_copy(tmp_path / "list")] == [Seal.OURS]
 
@@ -94,9 +95,27 @@ def test_half_an_entry_names_what_never_happened_and_another_file_is_refused(pri
     folder.mkdir()
     (folder / "half.json").write_text('{"uid": "half a li')
     assert erasures.kept_here() == []
-    (folder / "other.json").write_text('{"uid": "x"}')
-    with pytest.raises(ValueError, match="no entry of the list"):
-        erasures.kept_here()
+    whole = json.loads(entry_of(Forgotten.ERASED, students=(1,)).line())
+    for change in ({"students": 1}, {"kind": "sold"}, {"at": "2026-09-01T08:00:00"}, {"at": 5}, {"files": None}):
+        (folder / "other.json").write_text(json.dumps({**whole, **change}))
+        with pytest.raises(ValueError, match="entry of the list of the forgotten"):
+            erasures.kept_here()
+
+
+def test_in_a_bucket_an_entry_is_sealed_anew_and_the_id_replaced(student: Student, settings: Settings) -> None:
+    with stores.store_running() as endpoint:
+        bucket = stores.new_bucket(endpoint)
+        settings.STORAGES = stores.storages(product.STORAGES, endpoint=endpoint, bucket=bucket)
+        erasures.note(Forgotten.BY_HAND, students=[student.pk])
+        before = erasures.kept_here()
+        settings.OLD_MASTER_KEYS, settings.MASTER_KEY = [settings.MASTER_KEY], new_key()
+        assert erasures.seal_kept() == Sealing(sealed=1, left=0)
+        settings.OLD_MASTER_KEYS = []
+        assert erasures.kept_here() == before
+        assert erasures.kept_here()[0].seal is Seal.OURS
+        assert erasures.seal_kept() == Sealing(sealed=0, left=0)
+        erasures.adopt("of-the-backup")
+        assert erasures.installation_ids() == ("of-the-backup", "of-the-backup")
 
 
 class TestOlderEntries:

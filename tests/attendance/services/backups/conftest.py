@@ -1,5 +1,6 @@
 """A school that works: photos done, queued and failed, a teacher's mark, selfies; and a way to lose all of it."""
 
+import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,7 @@ class Tables:
     """What the real migrations left: made anew from that, a database takes no seconds."""
 
     statements: list[str]
-    applied: list[tuple[object, ...]]
+    applied: list[tuple[int, str, str, dt.datetime]]
 
     def make(self) -> None:
         if connection.vendor != "sqlite":
