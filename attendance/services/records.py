@@ -181,6 +181,12 @@ def undo(*, session: ClassSession, by: User, student: Student | None = None) -> 
     return Undone(student_ids=student_ids, action=last.action)
 
 
+def can_undo(*, session: ClassSession, student: Student) -> bool:
+    """Whether ``undo`` would take back a change of this student's mark, as things stand now."""
+    last = _changes(session).filter(actor_id__isnull=False, student_id=student.pk).first()
+    return not session.is_final and last is not None and bool(_standing(session, [last]))
+
+
 def mark_recognised(*, session: ClassSession, marks: Mapping[int, Evidence]) -> int:
     """Mark the students that a photo shows. Runs in the caller's transaction, which took ``lock_session`` first.
 

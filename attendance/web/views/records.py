@@ -112,5 +112,10 @@ def undo(request: UserRequest, pk: int) -> HttpResponse:
 def history(request: UserRequest, pk: int, student_pk: int) -> HttpResponse:
     """Who or what set this mark, and when."""
     session, student = load_session(request, pk), _load_student(request, student_pk)
-    context = {"session": session, "student": student, "lines": marks_history(session=session, student=student)}
+    context = {
+        "session": session,
+        "student": student,
+        "lines": marks_history(session=session, student=student),
+        "can_undo": records.can_undo(session=session, student=student),
+    }
     return render(request, "sessions/history.html", context)

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from attendance import tasks
-from attendance.models import ClassSession
+from attendance.models import ClassSession, Snapshot
 from attendance.permissions import visible_courses, visible_sessions
 from attendance.services import exports, sessions, snapshots, strangers
 from attendance.services.advice import session_advice
@@ -35,6 +35,7 @@ def photos_context(session: ClassSession) -> dict[str, Any]:
         "photos": photos,
         "waiting": [photo for photo in photos if photo.is_unfinished],
         "finished": sum(photo.state in {"DONE", "FAILED"} for photo in photos),
+        "has_photos": bool(photos),
     }
 
 
@@ -47,10 +48,17 @@ def review_context(session: ClassSession) -> dict[str, Any]:
     return {
         "session": session,
         "photo_views": views,
+        **_without_names([] if views else list(session.snapshots.all())),
         "open_faces": open_faces,
         "unknown": unknown,
         "advice": advice,
     }
+
+
+def _without_names(photos: list[Snapshot]) -> dict[str, int]:
+    """Count what stands in the place of photos with names, until the first one has them."""
+    waiting = sum(photo.is_unfinished for photo in photos)
+    return {"first_waiting": waiting, "first_failed": len(photos) - waiting}
 
 
 @teacher_page
@@ -89,7 +97,9 @@ def photos(request: UserRequest, pk: int) -> HttpResponse:
     """The list of photos, asked for every two seconds while a worker is busy."""
     context = photos_context(load_session(request, pk))
     response = render(request, "sessions/_photos.html", context)
-    if request.GET.get("finished", "") != str(context["finished"]):
+    # The first photo ends "no photo yet", long before it has names.
+    is_first = context["has_photos"] and request.GET.get("photos") == "0"
+    if is_first or request.GET.get("finished", "") != str(context["finished"]):
         response["HX-Trigger"] = "photos-changed"
     return response
 
@@ -105,7 +115,7 @@ def review(request: UserRequest, pk: int) -> HttpResponse:
 @require_GET
 def register(request: UserRequest, pk: int) -> HttpResponse:
     """The register alone."""
-    return render(request, "sessions/_register.html", register_context(load_session(request, pk)))
+    return render(request, "sessions/_register_again.html", register_context(load_session(request, pk)))
 
 
 @teacher_page

@@ -21,6 +21,26 @@ def test_nothing_to_undo(class_session: ClassSession, teacher: User) -> None:
     assert records.undo(session=class_session, by=teacher) is None
 
 
+def test_what_can_be_undone_is_what_undo_takes_back(
+    class_session: ClassSession, student: Student, teacher: User
+) -> None:
+    def can_undo() -> bool:
+        return records.can_undo(session=class_session, student=student)
+
+    assert not can_undo()
+    recognise(class_session, student, minute=3)
+    assert not can_undo()
+    records.set_status(session=class_session, student=student, status="ABSENT", by=teacher)
+    assert can_undo()
+    records.undo(session=class_session, by=teacher, student=student)
+    assert not can_undo()
+    records.clear_status(session=class_session, student=student, by=teacher)
+    assert can_undo()
+    finalise_session(session=class_session, by=teacher, mark_absent=False)
+    class_session.refresh_from_db()
+    assert not can_undo()
+
+
 def test_first_mark_becomes_not_seen(class_session: ClassSession, student: Student, teacher: User) -> None:
     records.set_status(session=class_session, student=student, status="ABSENT", by=teacher)
     undone = records.undo(session=class_session, by=teacher)

@@ -118,6 +118,14 @@ class TestHistory:
         assert "Tess Teacher" in text
         assert "recognition" in text
 
+    def test_offers_undo_only_where_there_is_something_to_undo(self, desk: Client, world: World, address: str) -> None:
+        offer = "Undo the last change by hand"
+        assert offer not in desk.get(f"{address}history/").content.decode()
+        desk.post(address, {"status": "LATE"})
+        assert offer in desk.get(f"{address}history/").content.decode()
+        desk.post(f"/sessions/{world.session.pk}/undo/", {"student": world.student.pk})
+        assert offer not in desk.get(f"{address}history/").content.decode()
+
 
 class TestFinal:
     @pytest.fixture(autouse=True)

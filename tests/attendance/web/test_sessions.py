@@ -1,6 +1,7 @@
 """The session page: upload, progress, boxes, register, finalise."""
 
 import datetime as dt
+import re
 
 import pytest
 from django.conf import LazySettings
@@ -160,6 +161,33 @@ class TestProgress:
         assert 'hx-trigger="every' in text
         assert "waiting for a worker" in text
 
+    def test_first_photo_ends_the_words_that_there_is_none(
+        self, desk: Client, class_session: ClassSession, jpeg: bytes
+    ) -> None:
+        page, photos, review = (f"/sessions/{class_session.pk}/{part}" for part in ("", "photos/", "review/"))
+        assert "No photo yet" in desk.get(page).content.decode()
+        assert f"{photos}?finished=0&amp;photos=0" in desk.get(page).content.decode()
+        assert "HX-Trigger" not in desk.get(f"{photos}?finished=0&photos=0")
+        desk.post(f"/sessions/{class_session.pk}/upload/", {"photos": [file(jpeg)]})
+        response = desk.get(f"{photos}?finished=0&photos=0")
+        assert response["HX-Trigger"] == "photos-changed"
+        assert f"{photos}?finished=0&amp;photos=1" in response.content.decode()
+        assert "HX-Trigger" not in desk.get(f"{photos}?finished=0&photos=1")
+        for address in (page, review):
+            text = desk.get(address).content.decode()
+            assert "The photo is being looked at" in text
+            assert "No photo yet" not in text
+        Snapshot.objects.update(state=WorkState.FAILED, failure_reason="Too dark.")
+        assert desk.get(f"{photos}?finished=0&photos=1")["HX-Trigger"] == "photos-changed"
+        for address in (page, review):
+            text = desk.get(address).content.decode()
+            assert "The photo gave no names" in text
+            assert "No photo yet" not in text
+
+    def test_final_register_without_photos_asks_for_none(self, desk: Client, class_session: ClassSession) -> None:
+        desk.post(f"/sessions/{class_session.pk}/finalise/")
+        assert "No photo yet" not in desk.get(f"/sessions/{class_session.pk}/").content.decode()
+
     def test_finished_photo_tells_the_page_to_fetch_names(self, desk: Client, world: World) -> None:
         response = desk.get(f"/sessions/{world.session.pk}/photos/?finished=0")
         assert response["HX-Trigger"] == "photos-changed"
@@ -203,6 +231,36 @@ class TestBoxes:
         assert response["HX-Trigger"] == "photos-changed"
         assert AttendanceRecord.objects.get().status == Status.LATE
         assert desk.get(f"/photos/{world.photo.public_id}/image/").status_code == 404
+
+
+class TestFinaliseQuestion:
+    def test_says_how_many_would_become_absent(
+        self, desk: Client, class_session: ClassSession, student: Student, make_student: MakeStudent
+    ) -> None:
+        def question(address: str = "", **form: str) -> str:
+            page = f"/sessions/{class_session.pk}/{address}"
+            text = (desk.post(page, form, headers=HTMX) if form else desk.get(page, headers=HTMX)).content.decode()
+            return " ".join(re.findall(r'<span id="unmarked"[^>]*>([^<]*)</span>', text))
+
+        ben = make_student("ben")
+        assert question() == "Mark the 2 students without a mark absent"
+        assert question(f"records/{ben.pk}/", status="LATE") == "Mark the 1 student without a mark absent"
+        assert question("register/") == "Mark the 1 student without a mark absent"
+        assert question("rest-present/", go="on") == "Nobody is without a mark."
+        page = desk.get(f"/sessions/{class_session.pk}/").content.decode()
+        assert page.count("Nobody is without a mark.") == 2
+        assert "0 not seen" not in page
+        assert question("undo/", go="on") == "Mark the 1 student without a mark absent"
+
+    def test_words_that_came_later_take_the_place_of_the_first(
+        self, desk: Client, class_session: ClassSession, student: Student
+    ) -> None:
+        swapped = re.compile(r'<span id="unmarked"[^>]*hx-swap-oob="true"')
+        page = f"/sessions/{class_session.pk}/"
+        assert not swapped.search(desk.get(page).content.decode())
+        assert swapped.search(desk.get(f"{page}register/").content.decode())
+        answer = desk.post(f"{page}records/{student.pk}/", {"status": "LATE"}, headers=HTMX)
+        assert swapped.search(answer.content.decode())
 
 
 class TestJourney:
