@@ -5,7 +5,6 @@ from typing import Any, Final
 from django import forms
 from django.utils.translation import gettext as _
 
-from attendance.models import DetectedFace
 from attendance.services.errors import InvalidValue
 from attendance.services.strangers import MOST_ANSWERED
 from attendance.web.forms.faces import FaceForm
@@ -32,7 +31,6 @@ class GroupForm(FaceForm):
     """The teacher's word on a group of faces."""
 
     faces = FaceIdsField()
-    outsider = forms.ChoiceField(choices=DetectedFace.Outsider.choices, required=False)
 
     def word(self) -> dict[str, Any]:
         """Give what ``strangers.answer`` takes.
@@ -42,18 +40,7 @@ class GroupForm(FaceForm):
         """
         if "faces" in self.errors:
             raise InvalidValue(_("Choose at least one face."))
-        decision, student = self._choice()
-        return {
-            "face_ids": self.cleaned_data["faces"],
-            "decision": decision,
-            "student": student,
-            "outsider": self.cleaned_data["outsider"],
-        }
-
-    def _choice(self) -> tuple[DetectedFace.Decision, Any]:
-        if self.is_valid() and self.cleaned_data["outsider"]:
-            return DetectedFace.Decision.NOT_IN_CLASS, None
-        return self.decision_and_student()
+        return super().word() | {"face_ids": self.cleaned_data["faces"]}
 
 
 class AnsweredForm(forms.Form):

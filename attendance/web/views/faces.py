@@ -62,8 +62,7 @@ def decide(request: UserRequest, pk: int) -> HttpResponse:
     face = _load_face(request, pk)
     session = face.snapshot.session
     form = FaceForm(request.POST, roster=roster_on(session.course, session.held_on))
-    decision, student = form.decision_and_student()
-    decide_face(face=face, decision=decision, student=student, by=request.user)
+    decide_face(face=face, by=request.user, **form.word())
     if not is_htmx(request):
         return redirect(f"{reverse('session', args=[session.pk])}#face-{face.pk}")
     response = render(request, "sessions/_review.html", review_context(session))

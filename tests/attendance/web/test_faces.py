@@ -53,7 +53,21 @@ def test_not_in_this_class_takes_the_machine_mark_back(desk: Client, world: Worl
     assert not AttendanceRecord.objects.exists()
 
 
-@pytest.mark.parametrize("form", [{}, {"decision": "STUDENT"}, {"decision": "BOSS"}, {"student": "999999"}])
+@pytest.mark.parametrize(("outsider", "word"), [("GUEST", "guest"), ("OTHER_CLASS", "other class")])
+def test_who_is_not_in_this_class_may_be_a_guest_or_of_another(
+    desk: Client, world: World, outsider: str, word: str
+) -> None:
+    assert f'name="outsider" value="{outsider}"' in desk.get(f"/faces/{world.face.pk}/", headers=HTMX).content.decode()
+    response = desk.post(f"/faces/{world.face.pk}/decide/", {"outsider": outsider, "other": ""}, headers=HTMX)
+    world.face.refresh_from_db()
+    assert (world.face.decision, world.face.outsider) == (DetectedFace.Decision.NOT_IN_CLASS, outsider)
+    assert word in response.content.decode()
+    assert not AttendanceRecord.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "form", [{}, {"outsider": "ALIEN"}, {"decision": "STUDENT"}, {"decision": "BOSS"}, {"student": "999999"}]
+)
 def test_word_that_means_nothing_is_refused(desk: Client, world: World, form: dict[str, str]) -> None:
     response = desk.post(f"/faces/{world.face.pk}/decide/", form, headers=HTMX)
     assert response.status_code == 400
