@@ -51,6 +51,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_course}unknown-faces/", strangers.page, name="course-strangers"),
     path(f"{_course}unknown-faces/answer/", strangers.answer, name="course-strangers-answer"),
     path("enrolments/<int:pk>/end/", students.end, name="enrolment-end"),
+    path("enrolments/<int:pk>/move/", students.move, name="enrolment-move"),
     # students and selfies
     path("students/<int:pk>/", students.page, name="student"),
     path("students/<int:pk>/edit/", students.edit, name="student-edit"),

@@ -1,12 +1,14 @@
 """A student, and the end of an enrolment."""
 
 import datetime as dt
+from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from attendance.models import Student
+from attendance.models import Course, Student
 from attendance.services.errors import InvalidValue
 from attendance.web.forms.base import DateInput, ServiceFormMixin
 
@@ -47,6 +49,29 @@ class EndForm(forms.Form):
             raise InvalidValue(_("Give the last day as YYYY-MM-DD."))
         day: dt.date = self.cleaned_data["last_day"]
         return day
+
+
+class MoveForm(forms.Form):
+    """Another course, and the first day there."""
+
+    to = forms.ModelChoiceField(Course.objects.none(), label=gettext_lazy("Course"))
+    first_day = forms.DateField(label=gettext_lazy("First day there"), widget=DateInput())
+
+    def __init__(self, data: Any = None, *, courses: QuerySet[Course], **kwargs: Any) -> None:
+        super().__init__(data, **kwargs)
+        to = self.fields["to"]
+        if isinstance(to, forms.ModelChoiceField):
+            to.queryset = courses
+
+    def move(self) -> dict[str, Any]:
+        """Give what ``rosters.move_student`` takes beside the enrolment.
+
+        Raises:
+            InvalidValue: no such day, or a course that is not offered.
+        """
+        if not self.is_valid():
+            raise InvalidValue(_("Choose another course, and the first day there as YYYY-MM-DD."))
+        return self.cleaned_data
 
 
 class EraseForm(forms.Form):

@@ -1,8 +1,10 @@
 """A student as a teacher sees them: selfies, the one-time link, consent, "by hand only", enrolments."""
 
+import datetime as dt
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -10,13 +12,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from attendance.models import Enrolment, Student
+from attendance.models import Course, Enrolment, Student
 from attendance.permissions import may_administer, visible_courses, visible_students
 from attendance.services import gallery, privacy, rosters
 from attendance.web.answers import UserRequest
 from attendance.web.decorators import admin_page, teacher_page
 from attendance.web.forms.base import SwitchForm
-from attendance.web.forms.students import EndForm, EraseForm, StudentForm, StudentOnRosterForm
+from attendance.web.forms.students import EndForm, EraseForm, MoveForm, StudentForm, StudentOnRosterForm
 from attendance.web.selfieviews import selfie_context
 from attendance.web.views.courses import load_course
 
@@ -35,6 +37,8 @@ def _page_context(request: UserRequest, student: Student) -> dict[str, Any]:
         "enrolments": enrolments.order_by("-starts_on"),
         "may_administer": may_administer(request.user),
         "end_form": EndForm(initial={"last_day": timezone.localdate()}),
+        "other_courses": _other_courses(request, student),
+        "tomorrow": timezone.localdate() + dt.timedelta(days=1),
     }
 
 
@@ -78,6 +82,31 @@ def end(request: UserRequest, pk: int) -> HttpResponse:
     rosters.end_enrolment(enrolment=enrolment, last_day=last_day, by=request.user)
     messages.success(request, _("The enrolment ends on %(day)s.") % {"day": last_day.isoformat()})
     return redirect("student", pk=enrolment.student_id)
+
+
+@teacher_page
+@require_POST
+def move(request: UserRequest, pk: int) -> HttpResponse:
+    """End an enrolment and begin one in another course the day after; the old course keeps the past."""
+    enrolment = get_object_or_404(
+        Enrolment.objects.filter(course__in=visible_courses(request.user)).select_related("student"), pk=pk
+    )
+    move = MoveForm(request.POST, courses=_other_courses(request, enrolment.student)).move()
+    rosters.move_student(enrolment=enrolment, by=request.user, **move)
+    messages.success(
+        request,
+        _("From %(day)s on %(name)s is in %(course)s.")
+        % {"day": move["first_day"].isoformat(), "name": enrolment.student.display_name, "course": move["to"].name},
+    )
+    return redirect("student", pk=enrolment.student_id)
+
+
+def _other_courses(request: UserRequest, student: Student) -> QuerySet[Course]:
+    """Where a student may move to: courses of this person's that are not over, and that do not have the student."""
+    today = timezone.localdate()
+    here = Enrolment.objects.filter(student=student).exclude(ends_on__lt=today)
+    courses = visible_courses(request.user).filter(term__ends_on__gte=today).exclude(enrolments__in=here)
+    return courses.select_related("term").order_by("name", "pk")
 
 
 @teacher_page

@@ -57,6 +57,7 @@ COURSE_FORMS: Final = [
     "/courses/{course}/students/new/",
     "/courses/{course}/unknown-faces/answer/",
     "/enrolments/{enrolment}/end/",
+    "/enrolments/{enrolment}/move/",
     "/sessions/{session}/upload/",
     "/sessions/{session}/finalise/",
     "/sessions/{session}/reopen/",

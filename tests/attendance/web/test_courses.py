@@ -6,7 +6,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from attendance.models import Course, Enrolment, Selfie, Student, Term, User
+from attendance.models import AuditEvent, Course, Enrolment, Selfie, Student, Term, User
 from tests.conftest import PASSWORD, MakeStudent
 
 
@@ -52,6 +52,50 @@ class TestRoster:
         assert desk.post(f"/enrolments/{enrolment.pk}/end/", {"last_day": day}).status_code == 400
         enrolment.refresh_from_db()
         assert enrolment.ends_on is None
+
+    def test_student_moves_to_another_course_and_the_past_stays(
+        self, desk: Client, student: Student, teacher: User, course: Course, other_course: Course, today: dt.date
+    ) -> None:
+        other_course.teachers.add(teacher)
+        enrolment = student.enrolments.get()
+        page = desk.get(f"/students/{student.pk}/").content.decode()
+        assert f'<option value="{other_course.pk}">Music' in page
+        assert f'<option value="{course.pk}">' not in page
+        tomorrow = today + dt.timedelta(days=1)
+        form = {"to": other_course.pk, "first_day": tomorrow.isoformat()}
+        answer = desk.post(f"/enrolments/{enrolment.pk}/move/", form, follow=True)
+        assert f"From {tomorrow} on Ada is in Music." in answer.content.decode()
+        enrolment.refresh_from_db()
+        assert enrolment.ends_on == today
+        begun = other_course.enrolments.get()
+        assert (begun.student, begun.starts_on, begun.ends_on) == (student, tomorrow, None)
+        logged = AuditEvent.objects.filter(action__startswith="enrolment.", actor_id=teacher.pk).order_by("pk")
+        assert [event.action for event in logged] == ["enrolment.ended", "enrolment.started"]
+
+    def test_student_moves_to_no_course_of_somebody_else_or_of_the_past(
+        self, desk: Client, student: Student, teacher: User, course: Course, other_course: Course, today: dt.date
+    ) -> None:
+        address = f"/enrolments/{student.enrolments.get().pk}/move/"
+        for to in (other_course.pk, course.pk, ""):
+            assert desk.post(address, {"to": to, "first_day": today.isoformat()}).status_code == 400
+        over = Term.objects.create(name="Over", starts_on="2020-01-01", ends_on="2020-06-30")
+        other_course.teachers.add(teacher)
+        other_course.term = over
+        other_course.save()
+        assert desk.post(address, {"to": other_course.pk, "first_day": today.isoformat()}).status_code == 400
+        assert "Move to another course" not in desk.get(f"/students/{student.pk}/").content.decode()
+        assert [one.ends_on for one in student.enrolments.all()] == [None]
+
+    @pytest.mark.parametrize("day", ["", "soon", "1999-01-01"])
+    def test_move_on_a_day_that_cannot_be_changes_nothing(
+        self, desk: Client, student: Student, teacher: User, other_course: Course, day: str
+    ) -> None:
+        other_course.teachers.add(teacher)
+        address = f"/enrolments/{student.enrolments.get().pk}/move/"
+        assert desk.post(address, {"to": other_course.pk, "first_day": day}).status_code == 400
+        assert [(one.course_id, one.ends_on) for one in student.enrolments.all()] == [
+            (student.enrolments.get().course_id, None)
+        ]
 
     def test_names_can_be_changed(self, desk: Client, student: Student) -> None:
         form = {"name": "Ada King", "preferred_name": "Ada", "pronunciation": "AY-da"}
