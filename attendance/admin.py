@@ -50,6 +50,8 @@ class BackOffice(admin.AdminSite):
 
     site_header = _("Rollcall back office")
     site_title = _("Rollcall back office")
+    index_title = _("Every table, to look at")
+    index_template = "back_office/index.html"
     enable_nav_sidebar = False
 
     def has_permission(self, request: HttpRequest) -> bool:

@@ -1,5 +1,7 @@
 """The back office: admins look, nobody changes, and nothing secret is on a page."""
 
+import re
+
 import pytest
 from django.db import models
 from django.test import Client
@@ -57,6 +59,18 @@ def test_admin_sees_every_row_and_no_secret(
         assert page.status_code == 200
         assert SECRET not in page.content.decode()
         assert SECRET.encode().hex() not in page.content.decode()
+
+
+def test_index_says_that_it_is_for_looking_and_where_changes_are_made(admin: User, client: Client) -> None:
+    client.force_login(admin)
+    page = client.get(reverse("admin:index")).content.decode()
+    content = page[page.index('id="content"') :]
+    assert "look at every table and change nothing" in content
+    assert "Recent actions" not in content
+    links = re.findall(r'<a href="(/(?!back-office)[^"]*)">', content)
+    assert len(links) == 6
+    for link in links:
+        assert client.get(link).status_code == 200
 
 
 def test_most_models_had_a_row_to_look_at(full_school: None) -> None:

@@ -10,11 +10,12 @@ from django.views.decorators.http import require_GET, require_POST
 
 from attendance import tasks
 from attendance.models import MarkDifference
-from attendance.services import face_model, model_change
+from attendance.services import model_change
 from attendance.services.errors import not_found
 from attendance.services.school import school_settings
 from attendance.web.answers import UserRequest
 from attendance.web.decorators import admin_page
+from attendance.web.modelviews import model_facts
 
 DIFFERENCES_SHOWN: Final = 200
 
@@ -27,8 +28,7 @@ def page(request: UserRequest) -> HttpResponse:
     differences = MarkDifference.objects.filter(change=change).select_related("session__course", "student")
     context = {
         "school_row": school,
-        "calibration": face_model.calibration_of(school.face_model_id),
-        "chosen_threshold": face_model.operators_threshold(),
+        **model_facts(school),
         "change": change,
         "waits": change is not None and change.is_unfinished and change.ready_at is not None and not change.when_done,
         "count": differences.count(),

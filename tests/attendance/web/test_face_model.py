@@ -47,8 +47,27 @@ def test_says_which_model_works_and_from_where_its_threshold_is(
     text = office.get("/school/model/").content.decode()
     assert "similarity of 0.432" in text
     assert "250000 comparisons" in text
+    assert "1 wrong match in 2,000 searches of a roster of 40" in text
+    assert "at most 1 in 50,000 comparisons" in text
     settings.MATCH_THRESHOLD_COSINE = 0.4
     assert "as set by whoever runs this site" in office.get("/school/model/").content.decode()
+
+
+def test_says_what_a_face_must_reach_what_error_is_accepted_and_whom_it_knows(
+    office: Client, world: World, settings: Settings
+) -> None:
+    settings.FALSE_MARK_RATE = 0.002
+    text = " ".join(office.get("/school/model/").content.decode().split())
+    assert f"{world.face.threshold_cosine:.2f} in the last photo (Physics, " in text
+    assert "2 faces)" in text
+    assert "1 student: 1 selfie, 0 confirmed faces" in text
+    assert "1 wrong mark in 500 absent students and photos" in text
+
+
+def test_school_without_faces_says_when_there_will_be_numbers(office: Client, db: None) -> None:
+    text = office.get("/school/model/").content.decode()
+    assert "known with the first photo" in text
+    assert "0 students: 0 selfies, 0 confirmed faces" in text
 
 
 def test_lists_the_marks_that_would_differ_and_switches(office: Client, waiting: FaceModelChange, admin: User) -> None:
@@ -102,5 +121,5 @@ def test_takes_as_many_queries_for_many_differences(
                 old_outcome="MARKED",
                 new_outcome="UNKNOWN",
             )
-        with django_assert_num_queries(8):
+        with django_assert_num_queries(10):
             office.get("/school/model/")
