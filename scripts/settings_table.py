@@ -11,14 +11,18 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-SOURCES: Final = (ROOT / "attendance" / "settings.py", ROOT / "attendance" / "management" / "commands" / "run.py")
+_NOUNS: Final = ("environment", "site", "stores", "work", "recognition", "watching")
+SOURCES: Final = (
+    *(ROOT / "attendance" / "settings" / f"{noun}.py" for noun in _NOUNS),
+    ROOT / "attendance" / "management" / "commands" / "run.py",
+)
 EXAMPLE: Final = ROOT / ".env.example"
 README: Final = ROOT / "README.md"
 TABLE: Final = re.compile(r"(?<=<!-- settings -->\n).*?(?=<!-- /settings -->)", re.DOTALL)
 HEAD: Final = """\
 # Settings of Rollcall. Copy this file to `.env` beside manage.py and uncomment what you change; the environment wins.
 # A value that makes no sense stops the start with a sentence. `make run` needs none of them.
-# Made from the comments in attendance/settings.py by `python -m scripts.settings_table`.
+# Made from the comments in attendance/settings by `python -m scripts.settings_table`.
 """
 
 

@@ -15,7 +15,7 @@ from django.db import DatabaseError, connections
 from attendance import local_site, running
 from attendance.models import User
 from attendance.services import demo, files
-from attendance.settings import env
+from attendance.settings.environment import env
 from attendance.supervisor import CannotRun, Supervisor
 
 
