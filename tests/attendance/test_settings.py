@@ -1,10 +1,15 @@
-"""What the settings promise of the place where everything lies."""
+"""What the settings promise of the place where everything lies, and what they say of values that make no sense."""
 
+import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from django.db import connection
+
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="The other database has no such file.")
@@ -22,3 +27,31 @@ def test_key_that_was_taken_away_is_in_no_file_of_the_database(tmp_path: Path) -
     opened.commit()
     opened.close()  # the last one to leave writes the log into the file and removes it
     assert [path for path in tmp_path.iterdir() if key in path.read_bytes()] == []
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({}, "SECRET_KEY must be set"),
+        ({"SECRET_KEY": "x" * 40}, "MASTER_KEY must be set"),
+        ({"DEBUG": "true", "LEASE_SECONDS": "1"}, "LEASE_SECONDS must be at least 5."),
+        ({"DEBUG": "true", "VALKEY_PORT": "six"}, "VALKEY_PORT: "),
+        ({"DEBUG": "true", "DATABASE_URL": "nonsense"}, "DATABASE_URL must be"),
+        ({"DEBUG": "true", "METRICS_TOKEN_FILE": "/nowhere/token"}, "METRICS_TOKEN: "),
+    ],
+)
+@pytest.mark.parametrize("command", ["doctor", "migrate", "run"])
+def test_command_under_settings_that_make_no_sense_says_so_in_one_sentence(
+    tmp_path: Path, environment: dict[str, str], said: str, command: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", command],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path), **environment},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith(f"The settings do not do: {said}")
+    assert list(tmp_path.iterdir()) == []
