@@ -10,6 +10,7 @@ import base64
 import json
 import secrets
 from pathlib import Path
+from urllib.parse import urlsplit
 
 FOLDER = Path(__file__).resolve().parent.parent / "secrets"
 
@@ -26,6 +27,9 @@ def make(folder: Path) -> list[str]:
         "database_password": password,
         "database_url": f"postgres://rollcall:{password}@postgres:5432/rollcall",
     }
+    of_broker = _broker_password(folder) or secrets.token_urlsafe(24)
+    values["valkey_conf"] = f"requirepass {of_broker}"
+    values["redis_url"] = f"redis://:{of_broker}@valkey:6379/0"
     for name in ("s3_access_key_id", "s3_secret_access_key"):
         values[name] = _kept(folder / name) or secrets.token_urlsafe(30)
     values["s3_identities"] = _identities(values["s3_access_key_id"], values["s3_secret_access_key"])
@@ -38,6 +42,12 @@ def make(folder: Path) -> list[str]:
 
 def _kept(file: Path) -> str:
     return file.read_text() if file.exists() else ""
+
+
+def _broker_password(folder: Path) -> str:
+    """Give the password that one of its two files has already."""
+    in_address = urlsplit(_kept(folder / "redis_url")).password
+    return in_address or _kept(folder / "valkey_conf").removeprefix("requirepass ").strip()
 
 
 def _identities(key_id: str, secret: str) -> str:

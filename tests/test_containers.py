@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -67,7 +68,7 @@ def test_every_variable_of_the_proxys_file_is_passed_or_has_a_default() -> None:
     read = re.findall(r"\{\$(\w+)(:[^}]*)?\}", (ROOT / "deploy" / "caddy" / "Caddyfile").read_text())
     without_default = {name for name, default in read if not default}
     assert without_default == {"SITE"}
-    assert set(SERVICES["proxy"]["environment"]) == {name for name, _default in read}
+    assert set(SERVICES["proxy"]["environment"]) - {"GOMEMLIMIT"} == {name for name, _default in read}
 
 
 def test_every_command_of_ours_is_one() -> None:
@@ -80,9 +81,33 @@ def test_only_the_proxy_and_the_monitors_own_page_are_reached_from_outside() -> 
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert published.pop("proxy") == ["80:8080", "443:8443"]
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
-    assert COMPOSE["networks"]["inside"] == {"internal": True}
-    for name in ("postgres", "valkey", "s3"):
+    assert {name for name, network in COMPOSE["networks"].items() if network is None} == {"outside"}
+    assert {name for name, service in SERVICES.items() if "outside" in service["networks"]} == {"proxy", *published}
+    for name in ("postgres", "valkey", "s3", "prometheus"):
         assert SERVICES[name]["networks"] == ["inside"], name
+
+
+def test_site_and_workers_get_out_only_where_the_operator_has_said_that_the_store_is_a_providers() -> None:
+    assert COMPOSE["networks"]["inside"] == COMPOSE["networks"]["front"] == {"internal": True}
+    assert COMPOSE["networks"]["store"] == {"internal": "${STORE_INSIDE:-true}"}
+    for name, service in OURS.items():
+        front = ["front"] if name in {"web-1", "web-2"} else []
+        assert service["networks"] == [*front, "inside", "store"], name
+    assert SERVICES["proxy"]["networks"] == ["outside", "front"], "past the database and the broker"
+
+
+def test_the_broker_asks_for_the_password_that_the_site_has(tmp_path: Path) -> None:
+    assert command_of("valkey")[:2] == ["valkey-server", "/run/secrets/valkey_conf"]
+    assert SERVICES["valkey"]["secrets"] == ["valkey_conf"]
+    assert all("redis_url" in service["secrets"] for service in OURS.values())
+    container_secrets.make(tmp_path)
+    password = (tmp_path / "valkey_conf").read_text().removeprefix("requirepass ")
+    assert len(password) >= 24
+    assert urlsplit((tmp_path / "redis_url").read_text()).password == password
+    for name in ("valkey_conf", "redis_url"):
+        (tmp_path / name).unlink()
+        assert container_secrets.make(tmp_path) == [name]
+        assert password in (tmp_path / name).read_text(), "the file that is left has it"
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -153,7 +178,9 @@ def test_every_secret_is_a_file_that_the_script_makes(tmp_path: Path) -> None:
 
 def test_no_secret_stands_in_an_environment() -> None:
     for name, service in SERVICES.items():
-        found = {key for key in service.get("environment", {}) if re.search("KEY|SECRET|PASSWORD|TOKEN|DATABASE", key)}
+        found = {
+            key for key in service.get("environment", {}) if re.search("KEY|SECRET|PASSWORD|TOKEN|DATABASE|REDIS", key)
+        }
         assert all(key.endswith("_FILE") for key in found), name
 
 

@@ -55,11 +55,14 @@ class ProductionStack(Stack):
 
     def start(self) -> None:
         """Start everything in the order that the compose file's conditions give."""
-        (self.folder / "data").mkdir(parents=True)
+        for place in {self.disk_of(service) for service in ("migrate", *WEBS)}:
+            place.mkdir(parents=True)
         self.store = self._open.enter_context(stores.store_running())
         self.start_postgres()
         self.secrets.mkdir(mode=0o700)
         (self.secrets / "database_url").write_text(self.environment["DATABASE_URL"])
+        broker_password = secrets.token_urlsafe(24)
+        (self.secrets / "redis_url").write_text(f"redis://:{broker_password}@127.0.0.1:{self.valkey_port}/0")
         container_secrets.make(self.secrets)
         self.run("s3-bucket")
         self.run("migrate")
@@ -80,7 +83,8 @@ class ProductionStack(Stack):
         """Start the broker by the compose file's own command."""
         place = self.folder / "valkey"
         place.mkdir(exist_ok=True)
-        command = [str(get_binary_path()), *command_of("valkey")[1:]]
+        arguments = [part.replace("/run/secrets", str(self.secrets)) for part in command_of("valkey")[1:]]
+        command = [str(get_binary_path()), *arguments]
         self.spawn("valkey", *command, "--bind", "127.0.0.1", "--port", str(self.valkey_port), "--dir", str(place))
         wait_until(lambda: "Ready to accept connections" in self.log("valkey"), seconds=60, what="Valkey is ready")
 
@@ -125,7 +129,6 @@ class ProductionStack(Stack):
         variables = {"SITE": SITE, "S3_BUCKET": self.bucket, "S3_ENDPOINT_URL": self.store, "HTTPS_PORT": "8443"}
         here = {
             "/run/secrets": str(self.secrets),
-            "valkey:6379": f"127.0.0.1:{self.valkey_port}",
             **{f"{name}:8000": f"127.0.0.1:{port}" for name, port in self.web_ports.items()},
         }
         environment = environment_of(service, variables)
@@ -138,13 +141,17 @@ class ProductionStack(Stack):
             ports = {"HTTP_PORT": str(self.http_port), "HTTPS_PORT": str(self.https_port)}
             return {**environment, **of_the_machine, **ports, "XDG_DATA_HOME": str(self.folder / "caddy")}
         of_the_image = {
-            "DATA_DIR": str(self.folder / "data"),
+            "DATA_DIR": str(self.disk_of(service)),
             "STATIC_ROOT": str(self.folder / "static"),
             "PYTHONUNBUFFERED": "1",
         }
         # With a port in it: browsers name it in Origin, as they do not for 443.
         origin = {"CSRF_TRUSTED_ORIGINS": self.url}
         return {**environment, **of_the_machine, **of_the_image, **origin, **self.more}
+
+    def disk_of(self, service: str) -> Path:
+        """Give the volume of a container; each web process has its own, as on several machines with one store."""
+        return self.folder / ("data" if service not in WEBS else f"data-{service}")
 
     def python(self, module: str, *arguments: str) -> str:
         """Run a module in the site's environment; give what it printed."""

@@ -7,11 +7,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from http.client import HTTPSConnection
+from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
+from redis import AuthenticationError, Redis
 
 from tests import stores
 from tests.fakes import class_photo
@@ -210,6 +212,46 @@ def test_a_killed_web_process_and_a_killed_worker_lose_no_photo(production: Prod
     assert names <= production.objects("snapshots")
 
 
+def test_photo_in_parts_goes_on_at_another_web_process_with_a_disk_of_its_own(production: Production) -> None:
+    stack, before = production.stack, production.ask_database("Snapshot.objects.count()")
+    photo = class_photo("ada", "ben", seed=70)
+    inside = {"Host": "web-1:8000", "X-Forwarded-Proto": "https"}  # as the proxy asks
+    first, second = (f"http://127.0.0.1:{stack.web_ports[name]}" for name in WEBS)
+    signed = requests.post(
+        f"{first}/api/v1/token/", json={"username": "teacher", "password": PASSWORD}, headers=inside, timeout=30
+    )
+    ours = {**inside, "Authorization": f"Token {signed.json()['token']}", "Tus-Resumable": "1.0.0"}
+    begun = requests.post(
+        f"{first}/api/v1{production.session}uploads/", headers={**ours, "Upload-Length": str(len(photo))}, timeout=30
+    )
+    address = urlsplit(begun.headers["Location"]).path
+    part = {**ours, "Content-Type": "application/offset+octet-stream"}
+
+    def send(web: str, start: int, data: bytes) -> requests.Response:
+        return requests.patch(web + address, data=data, headers={**part, "Upload-Offset": str(start)}, timeout=30)
+
+    assert send(first, 0, photo[:300]).headers["Upload-Offset"] == "300"
+    with closing(HTTPConnection("127.0.0.1", stack.web_ports["web-1"], timeout=30)) as cut:  # after 100 of 200 bytes
+        cut.putrequest("PATCH", address, skip_host=True)
+        for name, value in {**part, "Upload-Offset": "300", "Content-Length": "200"}.items():
+            cut.putheader(name, value)
+        cut.endheaders(photo[300:400])
+
+    def stands_at() -> int:
+        return int(requests.head(second + address, headers=ours, timeout=30).headers["Upload-Offset"])
+
+    wait_until(lambda: stands_at() == 400, seconds=30, what="what came before the cut is kept")
+    assert len(production.objects("parts")) == 2
+    stack.end("web-1")
+    assert send(second, 400, photo[400:600]).headers["Upload-Offset"] == "600"
+    last = send(second, 600, photo[600:])
+    assert (last.status_code, last.headers["Rollcall-Photo-New"]) == (204, "true")
+    assert production.objects("parts") == set()
+    assert production.ask_database("Snapshot.objects.count()") == before + 1
+    assert [path for name in WEBS for path in stack.disk_of(name).rglob("*") if path.is_file()] == []
+    stack.start_service("web-1")
+
+
 def test_the_register_is_right(production: Production) -> None:
     marks = "sorted(AttendanceRecord.objects.values_list('student__name', 'status', 'source'))"
     assert production.ask_database(marks) == [["Ada", "PRESENT", "RECOGNISED"], ["Ben", "PRESENT", "RECOGNISED"]]
@@ -245,9 +287,18 @@ def test_each_web_process_answers_while_the_other_is_replaced(production: Produc
     wait_until(answers, seconds=PATIENCE_SECONDS, what=f"{name} is back")
 
 
+def test_the_broker_answers_nobody_without_its_password(production: Production) -> None:
+    with Redis(port=production.stack.valkey_port) as broker, pytest.raises(AuthenticationError):
+        broker.llen("celery")
+    with Redis.from_url((production.stack.secrets / "redis_url").read_text()) as broker:
+        assert broker.ping()
+
+
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="no /proc here: environments cannot be read")
 def test_no_secret_stands_in_a_log_or_an_environment(production: Production) -> None:
-    values = [file.read_text() for file in production.stack.secrets.iterdir() if file.name != "database_url"]
+    files = {file.name: file.read_text() for file in production.stack.secrets.iterdir()}
+    values = [text for name, text in files.items() if not name.endswith("_url")]
+    values.append(str(urlsplit(files["redis_url"]).password))
     for name, process in production.stack.processes.items():
         environment = Path(f"/proc/{process.pid}/environ").read_bytes()
         said = production.stack.log(name)
