@@ -18,14 +18,15 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from attendance.context import RequestContext, request_context
-from attendance.models import UNFINISHED, FaceModelChange, Priority, QueuedWork, WorkState
+from attendance.models import UNFINISHED, FaceModelChange, Priority, QueuedWork, Selfie, Snapshot, WorkState
 from attendance.services import release, turns
 from attendance.services.errors import EngineNotReady, ModelsLoading, ServiceError, UnusableFace
 from attendance.services.sealing import KeyNotAtHand
 
 _log = logging.getLogger(__name__)
-KINDS: Final[tuple[type[QueuedWork], ...]] = (*turns.TAKING_TURNS, FaceModelChange)
-"""Most urgent first: a teacher waits in class for the first."""
+NAMED: Final[dict[str, type[QueuedWork]]] = {"photo": Snapshot, "selfie": Selfie, "face_model": FaceModelChange}
+"""Every kind of work, by the name that metrics give it. Most urgent first: a teacher waits in class for the first."""
+KINDS: Final[tuple[type[QueuedWork], ...]] = tuple(NAMED.values())
 ONE_ROUND: Final = 200
 """How many rows of a kind one round of the sweeper calls for, so that a broker that was wiped is not flooded."""
 GAVE_UP: Final = "gave-up"

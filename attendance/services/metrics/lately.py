@@ -9,14 +9,13 @@ from django.db.models import Count, Q, QuerySet, Sum
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 
-from attendance.models import AuditEvent, DetectedFace, QueuedWork, Selfie, Snapshot, Source, WorkState
-from attendance.services import clocks
+from attendance.models import AuditEvent, DetectedFace, QueuedWork, Snapshot, Source, WorkState
+from attendance.services import clocks, queue
 from attendance.services.marks import CLEARED, SET
 
 WINDOW: Final = dt.timedelta(minutes=15)
 MOST_PHOTOS: Final = 1000
 """The newest so many photos stand for all: a scrape must stay short on the busiest morning."""
-KINDS: Final[dict[str, type[QueuedWork]]] = {"photo": Snapshot, "selfie": Selfie}
 MEASURED: Final = ("decode", "detect", "embed", "match", "write")
 QUANTILES: Final = (0.5, 0.95, 1.0)
 MEMORY: Final = "memory_mb"
@@ -31,7 +30,7 @@ def work() -> Iterator[Metric]:
     reasons = GaugeMetricFamily(
         "rollcall_recent_failures", "Work that failed in the last 15 minutes, by reason.", labels=["kind", "code"]
     )
-    for kind, model in KINDS.items():
+    for kind, model in queue.NAMED.items():
         rows = _finished(model).order_by()
         counts = dict(rows.values_list("state").annotate(Count("pk")))
         for state in (WorkState.DONE, WorkState.FAILED, WorkState.CANCELLED):

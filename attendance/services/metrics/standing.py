@@ -8,10 +8,10 @@ from django.db.models import Count, Max, Min
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 
-from attendance.models import UNFINISHED, FaceModelChange, Heartbeat, Priority, QueuedWork, Selfie, Snapshot, WorkState
+from attendance.models import UNFINISHED, Heartbeat, Priority, WorkState
 from attendance.services import clocks, health, heartbeats
+from attendance.services import queue as queue_of_record
 
-KINDS: Final[dict[str, type[QueuedWork]]] = {"photo": Snapshot, "selfie": Selfie, "face_model": FaceModelChange}
 STATES: Final = (*UNFINISHED, WorkState.FAILED)
 
 
@@ -26,7 +26,7 @@ def queue() -> Iterator[Metric]:
         labels=["kind", "priority"],
     )
     now = clocks.database_now()
-    for kind, model in KINDS.items():
+    for kind, model in queue_of_record.NAMED.items():
         rows = model._default_manager.filter(state__in=STATES).order_by()
         counts = {
             (state, priority): (number, oldest)

@@ -14,7 +14,7 @@ from pytest_django import Settings
 from attendance.context import RequestContext, request_context
 from attendance.logs import ContextFilter
 from attendance.models import ClassSession, Heartbeat, Snapshot, Status, Student, User, WorkState
-from attendance.services import recognition, records, snapshots
+from attendance.services import queue, recognition, records, snapshots
 from attendance.services.errors import BadPhoto
 from attendance.services.metrics import database
 from attendance.services.metrics.exposition import exposition
@@ -46,6 +46,13 @@ def test_queue_by_state_and_age(snapshot: Snapshot) -> None:
     assert value(found, "rollcall_queue_depth", state="failed", **depth) == 0
     assert 299 < value(found, "rollcall_queue_oldest_seconds", **depth) < 400
     assert value(found, "rollcall_queue_oldest_seconds", kind="selfie", priority="bulk") == 0
+
+
+def test_every_kind_of_work_is_told_of_as_it_stands_and_as_it_ended(snapshot: Snapshot) -> None:
+    told = {(name, dict(labels).get("kind")) for name, labels in samples()}
+    for kind in queue.NAMED:
+        assert ("rollcall_queue_depth", kind) in told
+        assert ("rollcall_recent_work", kind) in told
 
 
 def test_photo_that_was_done(recognisable: Recognisable, class_session: ClassSession, teacher: User) -> None:

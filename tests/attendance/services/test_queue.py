@@ -8,8 +8,9 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from attendance.models import ClassSession, Snapshot, WorkState
-from attendance.services import queue
+from attendance import tasks
+from attendance.models import ClassSession, QueuedWork, Snapshot, WorkState
+from attendance.services import queue, turns, working
 from attendance.services.errors import BadPhoto, EngineNotReady
 from tests.attendance.services.builders import photo_of
 
@@ -21,6 +22,12 @@ def claimed(snapshot: Snapshot) -> queue.Claim:
     claim = queue.claim(Snapshot, snapshot.pk)
     assert claim is not None
     return claim
+
+
+def test_every_kind_of_work_has_its_name_its_call_and_its_turn() -> None:
+    assert set(queue.KINDS) == set(QueuedWork.__subclasses__()) == set(tasks._TASKS)
+    assert queue.KINDS[: len(turns.TAKING_TURNS)] == turns.TAKING_TURNS
+    assert set(working._DO) == set(turns.TAKING_TURNS)
 
 
 def let_the_lease_run_out(attempts: int = 1) -> None:
