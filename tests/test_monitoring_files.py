@@ -129,11 +129,12 @@ def test_what_prometheus_would_refuse_is_refused(expression: str) -> None:
 def test_disk_that_hangs_is_not_told_as_a_full_one(
     monkeypatch: pytest.MonkeyPatch, seconds: float, is_told: bool
 ) -> None:
-    def free_disk_mb() -> int:
+    def fullest_free_mb() -> int:
         time.sleep(seconds)
         return 7
 
-    monkeypatch.setattr(database, "health", SimpleNamespace(readiness=dict, free_disk_mb=free_disk_mb))
+    monkeypatch.setattr(database, "health", SimpleNamespace(readiness=dict))
+    monkeypatch.setattr(database, "disk", SimpleNamespace(fullest_free_mb=fullest_free_mb))
     monkeypatch.setattr(database, "SECONDS", 1)
     told = re.findall(r"^rollcall_disk_free_bytes (.*)$", exposition().decode(), re.MULTILINE)
     assert [float(value) for value in told] == ([7e6] if is_told else [])

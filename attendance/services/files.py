@@ -3,22 +3,19 @@
 import datetime as dt
 import errno
 import logging
-import shutil
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
-from pathlib import Path
 from typing import Final
 
-from django.conf import settings
 from django.core.files.base import ContentFile
-from django.core.files.storage import FileSystemStorage
 from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from attendance.models import Selfie, Snapshot, User
+from attendance.services import disk
 from attendance.services.errors import DiskFull, StoreAway
 from attendance.storage import StoreDoesNotAnswer, private_entries, private_storage
 
@@ -46,13 +43,8 @@ def require_space() -> None:
     Raises:
         DiskFull: less than ``MIN_FREE_DISK_MB`` is left.
     """
-    storage = private_storage()
-    if not isinstance(storage, FileSystemStorage):
-        return  # an object store has no end that could be asked for
-    place = Path(storage.location)
-    while not place.exists():
-        place = place.parent
-    if shutil.disk_usage(place).free < settings.MIN_FREE_DISK_MB * 1_000_000:
+    place = disk.photos_place()
+    if place is not None and disk.is_full(place):
         raise disk_full()
 
 

@@ -1,19 +1,16 @@
 """Is everything there that a photo needs? The answer comes within seconds, whatever is frozen or away."""
 
-import shutil
 import threading
 import time
-from pathlib import Path
 from typing import Final
 
 from django.conf import settings
-from django.core.files.storage import FileSystemStorage
 from django.db import DatabaseError, connection
 from redis import Redis
 from redis.exceptions import RedisError
 
 from attendance.models import Heartbeat
-from attendance.services import bounded, files, heartbeats, keys, release
+from attendance.services import bounded, disk, files, heartbeats, keys, release
 from attendance.services.sealing import KeyNotAtHand
 from attendance.storage import private_storage
 
@@ -67,20 +64,6 @@ def master_key_fits() -> bool:
     return True
 
 
-def places_written() -> list[Path]:
-    """Give the folders of this machine that fill up: the data, and the photos unless an object store keeps them."""
-    places = [settings.DATA_DIR]
-    storage = private_storage()
-    if isinstance(storage, FileSystemStorage):
-        places.append(Path(storage.location))
-    return [_existing(place) for place in places]
-
-
-def free_disk_mb() -> int:
-    """Give the free space of the fullest disk that is written to, in MB."""
-    return min(shutil.disk_usage(place).free for place in places_written()) // 1_000_000
-
-
 def readiness() -> dict[str, bool]:
     """Give each check by name, at most as old as READINESS_KEPT_SECONDS; what does not answer counts as missing."""
     return _latest.get()
@@ -108,7 +91,7 @@ def _ask_broker(notes: dict[str, bool]) -> None:
 
 def _ask_disk(notes: dict[str, bool]) -> None:
     try:
-        notes["disk"] = free_disk_mb() >= settings.MIN_FREE_DISK_MB
+        notes["disk"] = not any(disk.is_full(place) for place in disk.places_written())
     except OSError:
         return
 
@@ -143,12 +126,6 @@ class _Latest:
 
 
 _latest: Final = _Latest()
-
-
-def _existing(place: Path) -> Path:
-    while not place.exists():
-        place = place.parent
-    return place
 
 
 def beats() -> list[Heartbeat]:

@@ -9,7 +9,7 @@ from typing import Final
 
 from django.conf import settings
 
-from attendance.services import health
+from attendance.services import disk as disks
 from attendance.services.doctor.finding import Finding, ok, warning, wrong
 
 CPUINFO: Final = Path("/proc/cpuinfo")
@@ -92,7 +92,7 @@ def memory_mb() -> int:
 def disk() -> Finding:
     """There is room, and it can be written to."""
     about, least = "Disk", settings.MIN_FREE_DISK_MB
-    for place in health.places_written():
+    for place in disks.places_written():
         try:
             with tempfile.NamedTemporaryFile(prefix=".doctor-", dir=place):
                 pass
@@ -102,7 +102,7 @@ def disk() -> Finding:
                 f"{place} cannot be written to ({error.strerror}).",
                 "Give the folder to the user that runs the site and the workers, and mount it for writing.",
             )
-    free = health.free_disk_mb()
+    free = disks.fullest_free_mb()
     if free < least:
         return wrong(
             about,

@@ -12,7 +12,7 @@ from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from attendance.services import bounded, health
+from attendance.services import bounded, disk, health
 from attendance.services.metrics import lately, standing
 
 SECONDS: Final = 5.0
@@ -50,7 +50,7 @@ def _readiness() -> Iterator[Metric]:
         "rollcall_disk_free_bytes", "Free space of the fullest disk that this web process writes to."
     )
     try:
-        free_mb = bounded.ask(health.free_disk_mb, seconds=SECONDS)
+        free_mb = bounded.ask(disk.fullest_free_mb, seconds=SECONDS)
     except OSError:
         return
     if free_mb is None:

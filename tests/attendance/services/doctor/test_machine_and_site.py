@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from attendance.services import doctor, health
+from attendance.services import disk, doctor
 from attendance.services.doctor import Level, machine, site
 
 ALL_FLAGS = "processor: 0\nflags\t\t: fpu sse4_2 avx avx2 fma\n"
@@ -82,16 +82,16 @@ def test_memory_says_how_many_workers_fit(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_disk_nearly_full_and_full(settings: Settings) -> None:
     assert machine.disk().level == Level.OK
-    settings.MIN_FREE_DISK_MB = health.free_disk_mb() // 2
+    settings.MIN_FREE_DISK_MB = disk.fullest_free_mb() // 2
     assert machine.disk().level == Level.WARNING
-    settings.MIN_FREE_DISK_MB = health.free_disk_mb() * 2
+    settings.MIN_FREE_DISK_MB = disk.fullest_free_mb() * 2
     found = machine.disk()
     assert found.level == Level.WRONG
     assert "uploads are refused" in found.sentence
 
 
 def test_disk_that_cannot_be_written_to(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "places_written", lambda: [Path("/proc")])  # nobody may, root neither
+    monkeypatch.setattr(disk, "places_written", lambda: [Path("/proc")])  # nobody may, root neither
     found = machine.disk()
     assert found.level == Level.WRONG
     assert "/proc cannot be written to" in found.sentence
