@@ -32,7 +32,7 @@ def fullest_free_mb() -> int:
 
 def is_full(place: Path) -> bool:
     """Whether less than ``MIN_FREE_DISK_MB`` is free there."""
-    return free_mb(place) < settings.MIN_FREE_DISK_MB
+    return bool(free_mb(place) < settings.MIN_FREE_DISK_MB)
 
 
 def _existing(place: Path) -> Path:
