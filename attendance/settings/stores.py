@@ -1,6 +1,7 @@
 """The database, and the store of photos and selfies."""
 
 from attendance.settings.environment import DATA_DIR, DEBUG, env, require
+from attendance.sqlite import PrivateConnection
 
 # Database. Default: SQLite in DATA_DIR. PostgreSQL: postgres://user:password@host/name
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'rollcall.sqlite3'}")}
@@ -38,6 +39,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",  # a writer waits its turn instead of failing halfway
         "timeout": 20,
+        "factory": PrivateConnection,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; "
         "PRAGMA secure_delete=ON;",  # an erased student's key must not stay readable in a free page
     }
@@ -65,7 +67,12 @@ STORAGES = {
     if S3_BUCKET
     else {
         "BACKEND": "attendance.storage.PrivateFolder",
-        "OPTIONS": {"location": DATA_DIR / "private", "base_url": None, "file_permissions_mode": 0o600},
+        "OPTIONS": {
+            "location": DATA_DIR / "private",
+            "base_url": None,
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        },
     },
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"

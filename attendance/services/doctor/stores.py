@@ -13,6 +13,7 @@ from django.utils import timezone
 from redis import Redis
 from redis.exceptions import RedisError
 
+from attendance import sqlite
 from attendance.services import clocks, files, health, release
 from attendance.services.doctor import advice
 from attendance.services.doctor.finding import Finding, ok, warning, wrong
@@ -52,6 +53,9 @@ def _sqlite(mode: str) -> Finding:
             f"SQLite keeps its journal as {mode}, not as WAL: readers and writers will block each other.",
             "Put DATA_DIR on a disk of this machine; network folders cannot do it.",
         )
+    if shown := sqlite.readable_by_others(str(connection.settings_dict["NAME"])):
+        names = " ".join(str(path) for path in shown)
+        return warning("Database", f"Other users of this machine may read {names}.", f"Run: chmod 600 {names}")
     return ok("Database", "SQLite answers, with WAL: right for one machine; take PostgreSQL for several.")
 
 
