@@ -1,5 +1,7 @@
 import json
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from faces.models import batches
 from faces.models.deepface_models import (
     RECOGNISERS,
     DeepFaceEmbedder,
+    Recogniser,
     aligned_crop,
     build_embedder,
     prepare,
@@ -28,6 +31,9 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Do not pass an `input_shape`:UserWarning"),
     pytest.mark.filterwarnings("ignore:The structure of `inputs`:UserWarning"),
 ]
+# Two small ones, and one that gets its faces in another way; the others take as long as all tests of a folder.
+LIGHT = ("deepid", "facenet", "openface")
+HEAVY = RECOGNISERS.keys() - {*LIGHT, "deepface"}  # deepface has a test file of its own
 
 
 def picture(seed: int = 0) -> Any:
@@ -47,16 +53,42 @@ def unit(rows: Any) -> Any:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-@pytest.mark.parametrize("key", sorted(RECOGNISERS.keys() - {"deepface"}))  # which has a test file of its own
-def test_every_recogniser_loads_its_file_and_equals_deepface_s_own_forward_pass(
-    key: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    recogniser = RECOGNISERS[key]
-    client = random_client(recogniser.deepface_name, monkeypatch)
+@dataclass(frozen=True)
+class Built:
+    """A recogniser in both hands, with the same random weights.
+
+    Attributes:
+        recogniser: which.
+        folder: of its weights file.
+        client: deepface's own.
+        embedder: ours.
+    """
+
+    recogniser: Recogniser
+    folder: Path
+    client: Any
+    embedder: DeepFaceEmbedder
+
+
+@pytest.fixture(scope="module")
+def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
+    """Build one, which takes seconds: some have hundreds of layers, one has 145 million weights."""
+    recogniser, folder = RECOGNISERS[request.param], tmp_path_factory.mktemp(request.param)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        client = random_client(recogniser.deepface_name, monkeypatch)
+    file = folder / recogniser.weights_file
+    save(client.whole, file)
+    yield Built(recogniser, folder, client, build_embedder(request.param, folder))
+    file.unlink()
+
+
+@pytest.mark.parametrize(
+    "built", [*LIGHT, *(pytest.param(key, marks=pytest.mark.real_faces) for key in sorted(HEAVY))], indirect=True
+)
+def test_every_recogniser_loads_its_file_and_equals_deepface_s_own_forward_pass(built: Built) -> None:
+    recogniser, client, embedder = built.recogniser, built.client, built.embedder
     assert client.input_shape == (recogniser.width, recogniser.height)
-    save(client.whole, tmp_path / recogniser.weights_file)
-    embedder = build_embedder(key, tmp_path)
-    recorded = json.loads((tmp_path / "recorded.json").read_text())
+    recorded = json.loads((built.folder / "recorded.json").read_text())
     assert recorded.keys() == {recogniser.weights_file}
     first = recorded[recogniser.weights_file][:12]
     assert embedder.model_id == f"deepface-{recogniser.deepface_name}-{first}-{recogniser.recipe}"
@@ -69,14 +101,13 @@ def test_every_recogniser_loads_its_file_and_equals_deepface_s_own_forward_pass(
     assert isinstance(embedder, Embedder)
 
 
-def test_facenet_gets_its_faces_as_its_weights_were_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    client = random_client("Facenet", monkeypatch)
-    save(client.whole, tmp_path / "facenet_weights.h5")
-    embedder = build_embedder("FaceNet", tmp_path)
+@pytest.mark.parametrize("built", ["facenet"], indirect=True)
+def test_facenet_gets_its_faces_as_its_weights_were_trained(built: Built) -> None:
+    embedder = built.embedder
     assert embedder.model_id.endswith("-facenet-1")
     assert embedder.threshold_cosine == 0.6
     image, found = picture(4), face(100, 80, 60, 80)
-    theirs = client.model(standardised_each(margin_crop(image, found.box))[None], training=False)
+    theirs = built.client.model(standardised_each(margin_crop(image, found.box))[None], training=False)
     assert np.abs(embedder.embed(image, [found]) - unit(theirs)).max() < 1e-5
 
 

@@ -1,6 +1,7 @@
 """``python -m faces.train`` from folders of pictures to a recogniser that goes by its name."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -67,14 +68,32 @@ def draw_people(folder: Path, count: int, *, noise: float, tint: float) -> Path:
     return folder
 
 
-@pytest.fixture
-def people(tmp_path: Path) -> Path:
-    return draw_people(tmp_path / "people", 15, noise=60, tint=0)
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Fifteen people, for reading only."""
+    return draw_people(tmp_path_factory.mktemp("drawn") / "people", 15, noise=60, tint=0)
 
 
 def train(people: Path, folder: Path, *arguments: str) -> int:
     every = [str(people), "--out", "own", "--weights", str(folder), "--batch", "6", "4", *arguments]
     return main(every, detector=MiddleDetector(), recognisers=RECOGNISERS)
+
+
+@pytest.fixture(scope="module")
+def embedded(people: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a run keeps of them: to make it takes longer than to learn from it."""
+    folder = tmp_path_factory.mktemp("embedded")
+    assert train(people, folder, "--steps", "1") == 0
+    return folder / "own.train" / "embeddings"
+
+
+def keep(embedded: Path, folder: Path) -> Path:
+    """Lay that where a run in this folder looks for it; give the place."""
+    return shutil.copytree(embedded, folder / "own.train" / "embeddings")
+
+
+def changed_at(folder: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in folder.iterdir()}
 
 
 def test_a_head_is_trained_measured_written_and_described(
@@ -112,18 +131,23 @@ def test_a_head_is_trained_measured_written_and_described(
         HeadEmbedder(recipe, RECOGNISERS[::-1], head)
 
 
-def test_a_longer_run_goes_on_from_the_shorter_one_and_asks_no_recogniser_again(people: Path, tmp_path: Path) -> None:
+def test_a_longer_run_goes_on_from_the_shorter_one_and_asks_no_recogniser_again(
+    people: Path, embedded: Path, tmp_path: Path
+) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
+    cached = {place: changed_at(place) for place in (keep(embedded, whole), keep(embedded, parts))}
     assert train(people, whole, "--steps", "30") == 0
     assert train(people, parts, "--steps", "12") == 0
-    cached = {path: path.stat().st_mtime_ns for path in (parts / "own.train/embeddings").iterdir()}
     assert train(people, parts, "--steps", "30") == 0
-    assert {path: path.stat().st_mtime_ns for path in (parts / "own.train/embeddings").iterdir()} == cached
+    assert {place: changed_at(place) for place in cached} == cached
     with np.load(whole / "own.npz") as one, np.load(parts / "own.npz") as other:
         np.testing.assert_allclose(one["kernel"], other["kernel"], atol=1e-6)
 
 
-def test_another_seed_or_learning_rate_starts_anew_and_restart_forgets(people: Path, tmp_path: Path) -> None:
+def test_another_seed_or_learning_rate_starts_anew_and_restart_forgets(
+    people: Path, embedded: Path, tmp_path: Path
+) -> None:
+    keep(embedded, tmp_path)
     kernels = []
     for more in ((), ("--seed", "1"), ("--learning-rate", "0.01"), (), ("--restart",)):
         assert train(people, tmp_path, "--steps", "3", *more) == 0
@@ -139,10 +163,11 @@ def test_another_seed_or_learning_rate_starts_anew_and_restart_forgets(people: P
 def test_the_same_picture_under_two_names_is_refused_before_anything_is_read(
     people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bytes_of_one = (people / "person-00/0.png").read_bytes()
+    doubled = shutil.copytree(people, tmp_path / "people")
+    bytes_of_one = (doubled / "person-00/0.png").read_bytes()
     for number in range(1, 15):
-        (people / f"person-{number:02d}/3.png").write_bytes(bytes_of_one)
-    assert train(people, tmp_path / "weights") == 2
+        (doubled / f"person-{number:02d}/3.png").write_bytes(bytes_of_one)
+    assert train(doubled, tmp_path / "weights") == 2
     assert "is the same file as" in capsys.readouterr().err
     assert not (tmp_path / "weights/own.json").exists()
 
@@ -182,9 +207,12 @@ def test_a_whole_network_learns_and_goes_by_its_name(tmp_path: Path) -> None:
     assert embedder.model_id.startswith("small-")
 
 
-def test_a_name_that_nobody_trained_is_unknown_and_changed_bytes_are_refused(people: Path, tmp_path: Path) -> None:
+def test_a_name_that_nobody_trained_is_unknown_and_changed_bytes_are_refused(
+    people: Path, embedded: Path, tmp_path: Path
+) -> None:
     with pytest.raises(UnknownModel, match="No recogniser is called own"):
         build_embedder("own", weights_dir=tmp_path)
+    keep(embedded, tmp_path)
     assert train(people, tmp_path, "--steps", "2") == 0
     (tmp_path / "own.npz").write_bytes(b"other bytes")
     with pytest.raises(WeightsError, match="does not hold the bytes"):
