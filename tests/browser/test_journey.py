@@ -117,6 +117,7 @@ def upload_photo(page: Page, photo: Path, school: School) -> None:
     with school.worker_at_rest():
         page.get_by_label("Choose photos").set_input_files(photo)
         expect(status).to_contain_text("1 photo is being looked at")
+        expect(page.locator("#no-names")).to_contain_text("The photo is being looked at")
     expect(page.locator("#photos .tag")).to_contain_text("2 faces", timeout=WORKER_MS)
     expect(page.locator("#review svg a.box")).to_have_count(2)
     expect(status).to_be_empty()
@@ -155,7 +156,7 @@ def finalise(page: Page) -> None:
     """Hand the register in: the site asks before it marks anybody absent."""
     page.get_by_role("link", name="Finalise…").click()
     question = page.get_by_role("dialog", name="Finalise this register?")
-    expect(question.get_by_label("Mark everybody who was not seen absent")).to_be_checked()
+    expect(question.get_by_label("Mark absent: the one student without a mark")).to_be_checked()
     question.get_by_role("button", name="Not yet").click()
     expect(Row.of(page, NOT_THERE).letter("A")).to_have_attribute("aria-pressed", "false")
     page.get_by_role("link", name="Finalise…").click()

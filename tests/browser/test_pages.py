@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.chrome import Watch, sign_in
 from tests.browser.places import Place, fill, main_places
@@ -97,6 +97,47 @@ def test_no_page_scrolls_sideways_at_320_px(school: School, browser: Browser, wa
         place.name: px for place, page in walk(school, browser, watch, width_px=320) if (px := overflow_px(page)) > 0
     }
     assert not wide
+
+
+def test_phone_shows_the_audit_log_whole(school: School, browser: Browser, watch: Watch) -> None:
+    page = open_as(school, browser, watch, "admin", width_px=360)
+    page.goto("/school/audit/")
+    lines = page.locator(".events > li")
+    assert lines.count() > 20
+    cut = lines.evaluate_all("""(lines) => lines.flatMap((line) => [line, ...line.querySelectorAll("*")])
+      .filter((part) => part.getBoundingClientRect().right > innerWidth || part.scrollWidth > part.clientWidth + 1)
+      .filter((part) => getComputedStyle(part).display !== "inline").length""")
+    assert cut == 0
+    page.context.close()
+
+
+def test_session_that_has_ended_is_told_and_swallows_no_part_of_the_page(
+    school: School, browser: Browser, watch: Watch
+) -> None:
+    page = open_as(school, browser, watch, "teacher", width_px=360)
+    page.goto(next(place.address for place in school.places if place.name == "session"))
+    page.wait_for_load_state("networkidle")
+    page.context.clear_cookies()
+    page.evaluate("""() => htmx.trigger(document.body, "photos-added")""")
+    notice = page.locator("#notices")
+    expect(notice).to_contain_text("You are signed out")
+    expect(page.locator("#photos")).to_contain_text("Photo 1")
+    expect(page.locator("[name=password]")).to_have_count(0)
+    page.locator("a.face").first.click()
+    window = page.get_by_role("dialog", name="Who is this?")
+    expect(window).to_contain_text("You are signed out")
+    window.get_by_role("link", name="Sign in again").click()
+    expect(page.locator("[name=password]")).to_be_visible()
+    assert "next=/sessions/" in page.url
+    page.context.close()
+
+
+def open_as(school: School, browser: Browser, watch: Watch, who: str, *, width_px: int) -> Page:
+    """A phone on which somebody has signed in."""
+    context = browser.new_context(base_url=school.url, viewport={"width": width_px, "height": 800})
+    page = watch.over(context).new_page()
+    sign_in(page, who, school.logins[who])
+    return page
 
 
 def test_the_watch_hears_of_a_violation_of_the_content_security_policy(school: School, browser: Browser) -> None:

@@ -1,9 +1,10 @@
 """Signing in, being locked out, and where each role lands."""
 
 from django.conf import settings
+from django.http import HttpResponse
 from django.test import Client
 
-from attendance.models import Course, Student, User
+from attendance.models import ClassSession, Course, Student, User
 from tests.attendance.web.conftest import Browser
 from tests.conftest import PASSWORD
 
@@ -12,6 +13,22 @@ def test_teacher_lands_on_today(client: Client, teacher: User, course: Course) -
     response = client.post("/login/", {"username": "teacher", "password": PASSWORD}, follow=True)
     assert response.redirect_chain == [("/", 302)]
     assert "Physics" in response.content.decode()
+
+
+def test_part_of_a_page_does_not_become_the_sign_in_page(client: Client, class_session: ClassSession) -> None:
+    def answer(target: str) -> HttpResponse:
+        headers = {"HX-Request": "true", "HX-Target": target}
+        return client.get(f"/sessions/{class_session.pk}/photos/", follow=True, headers=headers)
+
+    listed, window = answer("photos"), answer("panel-body")
+    for response in (listed, window):
+        assert response.status_code == 286
+        assert "You are signed out" in response.content.decode()
+        assert "password" not in response.content.decode()
+        assert response["HX-Reswap"] == "innerHTML"
+    assert listed["HX-Retarget"] == "#notices"
+    assert "HX-Retarget" not in window
+    assert "password" in client.get("/login/").content.decode()
 
 
 def test_student_lands_on_their_own_page(client: Client, student: Student) -> None:

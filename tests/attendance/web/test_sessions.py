@@ -243,14 +243,14 @@ class TestFinaliseQuestion:
             return " ".join(re.findall(r'<span id="unmarked"[^>]*>([^<]*)</span>', text))
 
         ben = make_student("ben")
-        assert question() == "Mark the 2 students without a mark absent"
-        assert question(f"records/{ben.pk}/", status="LATE") == "Mark the 1 student without a mark absent"
-        assert question("register/") == "Mark the 1 student without a mark absent"
-        assert question("rest-present/", go="on") == "Nobody is without a mark."
+        assert question() == "Mark absent: the 2 students without a mark"
+        assert question(f"records/{ben.pk}/", status="LATE") == "Mark absent: the one student without a mark"
+        assert question("register/") == "Mark absent: the one student without a mark"
+        assert question("rest-present/", go="on") == "Everybody has a mark."
         page = desk.get(f"/sessions/{class_session.pk}/").content.decode()
-        assert page.count("Nobody is without a mark.") == 2
+        assert page.count("Everybody has a mark.") == 2
         assert "0 not seen" not in page
-        assert question("undo/", go="on") == "Mark the 1 student without a mark absent"
+        assert question("undo/", go="on") == "Mark absent: the one student without a mark"
 
     def test_words_that_came_later_take_the_place_of_the_first(
         self, desk: Client, class_session: ClassSession, student: Student
