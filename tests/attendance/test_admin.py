@@ -22,6 +22,7 @@ from attendance.models import (
 )
 from attendance.services import records
 from tests.attendance.services.builders import face_in
+from tests.conftest import PASSWORD
 
 SECRET = "5ec2e7"
 MODELS = [model for model, _admin in back_office._registry.items()]
@@ -71,6 +72,16 @@ def test_index_says_that_it_is_for_looking_and_where_changes_are_made(admin: Use
     assert len(links) == 6
     for link in links:
         assert client.get(link).status_code == 200
+
+
+def test_own_password_is_changed_where_the_log_hears_of_it(admin: User, client: Client) -> None:
+    client.force_login(admin)
+    before = admin.password
+    form = {"old_password": PASSWORD, "new_password1": "another-long-one", "new_password2": "another-long-one"}
+    answer = client.post(reverse("admin:password_change"), form)
+    assert answer["Location"] == reverse("person", args=[admin.pk])
+    admin.refresh_from_db()
+    assert admin.password == before
 
 
 def test_most_models_had_a_row_to_look_at(full_school: None) -> None:
