@@ -11,11 +11,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from attendance.models import UNFINISHED, Selfie, Snapshot, User
+from attendance.permissions import may_teach
 from attendance.services import engine, files, pace
 from attendance.services.engine import Photo
 from attendance.services.errors import PhotoTooLarge, QueueTooLong, UploadLimit
 
 _HOUR: Final = dt.timedelta(hours=1)
+STUDENTS_LANE: Final = 0
+"""The lane of selfies that students send themselves; what staff bring has that of who brings it."""
+STUDENTS_SHARE: Final = 0.5
+"""How many places students' own selfies have, for each of ``MAX_QUEUED_PHOTOS``."""
 
 
 def read_upload(*, data: bytes, by: User | None) -> Photo:
@@ -28,7 +33,7 @@ def read_upload(*, data: bytes, by: User | None) -> Photo:
     Raises:
         PhotoTooLarge: more bytes than ``MAX_PHOTO_MB``.
         DiskFull: too little space is left.
-        QueueTooLong: ``MAX_QUEUED_PHOTOS`` photos and selfies wait already.
+        QueueTooLong: as many wait already as ``MAX_QUEUED_PHOTOS`` lets.
         UploadLimit: this person has uploaded ``UPLOADS_PER_HOUR`` photos within the hour.
         BadPhoto: it cannot be read.
         UnsupportedPhoto: a kind of file that is not accepted.
@@ -50,16 +55,22 @@ def require_room(size: int, *, by: User | None) -> None:
     if size > settings.MAX_PHOTO_MB * 1_000_000:
         raise PhotoTooLarge(_("A photo may have %(n)d MB at most.") % {"n": settings.MAX_PHOTO_MB})
     files.require_space()
-    _require_short_queue()
+    _require_short_queue(of_student=by is None or not may_teach(by))
     if by is not None:
         _require_within_limit(by)
 
 
-def _require_short_queue() -> None:
-    """Refuse what would wait too long; two uploads at once may both take the last place, which harms nobody."""
-    waiting = Snapshot.objects.unfinished().count() + Selfie.objects.filter(state__in=UNFINISHED).count()
-    if waiting >= settings.MAX_QUEUED_PHOTOS:
-        seconds = pace.seconds_for(waiting)
+def _require_short_queue(*, of_student: bool) -> None:
+    """Refuse what would wait too long; two uploads at once may both take the last place, which harms nobody.
+
+    What students send, by link or signed in, has places of its own: a day of enrolment never refuses a class photo.
+    """
+    unfinished = Selfie.objects.filter(state__in=UNFINISHED)
+    selfies = unfinished.filter(lane=STUDENTS_LANE).count()
+    others = Snapshot.objects.unfinished().count() + unfinished.exclude(lane=STUDENTS_LANE).count()
+    places = math.ceil(settings.MAX_QUEUED_PHOTOS * STUDENTS_SHARE) if of_student else settings.MAX_QUEUED_PHOTOS
+    if (selfies if of_student else others) >= places:
+        seconds = pace.seconds_for(selfies + others)
         minutes = math.ceil(seconds / 60)
         sentence = ngettext(
             "Many photos wait already. Please try again in a minute.",

@@ -11,7 +11,7 @@ MAX_PHOTO_MB = env.int("MAX_PHOTO_MB", default=25)
 MAX_PHOTO_MEGAPIXELS = env.int("MAX_PHOTO_MEGAPIXELS", default=80)
 # Most photos in one upload. Default 20.
 MAX_PHOTOS_PER_UPLOAD = env.int("MAX_PHOTOS_PER_UPLOAD", default=20)
-# Most photos and selfies that may wait for a worker; more are refused with 503 until some are done. Default 500.
+# Most photos that may wait for a worker; more get 503. Students' own selfies: half as many, beside them. Default 500.
 MAX_QUEUED_PHOTOS = env.int("MAX_QUEUED_PHOTOS", default=500)
 # Most photos one person may upload in an hour, by page or API. Default 300.
 UPLOADS_PER_HOUR = env.int("UPLOADS_PER_HOUR", default=300)

@@ -15,7 +15,7 @@ from attendance.services.gallery.confirmed import forget_without_selfie, remove_
 from attendance.services.gallery.consent import require_consent
 from attendance.services.gallery.templates import accept_selfie
 from attendance.services.school import require_face_features
-from attendance.services.uploads import read_upload
+from attendance.services.uploads import STUDENTS_LANE, read_upload
 
 MOST_WAITING: Final = 3
 """How many selfies of one student may wait for a worker."""
@@ -72,6 +72,7 @@ def store_selfie(*, student: Student, photo: Photo, by: User | None, extra: bool
     with files.stored(files.SELFIES, sealed, suffix=".sealed") as name, transaction.atomic():
         Student.objects.select_for_update().get(pk=student.pk)
         _require_allowed(student)  # it may have been taken back since
+        _require_few_waiting(student)  # of many at once, each saw none
         selfie.image.name = name
         try:
             with transaction.atomic():
@@ -180,7 +181,7 @@ def _require_allowed(student: Student) -> None:
 
 def _lane(student: Student, by: User | None) -> int:
     """Students share one lane, whoever of the staff uploads for them has another: a class does not wait for a pile."""
-    return 0 if by is None or by.pk == student.user_id else by.pk
+    return STUDENTS_LANE if by is None or by.pk == student.user_id else by.pk
 
 
 def _refuse_twin(student: Student, sha256: str) -> None:

@@ -154,7 +154,7 @@ def test_long_queue_refuses_new_photos_until_some_are_done(
     class_session: ClassSession, teacher: User, student: Student, private_files: Path, settings: Settings
 ) -> None:
     settings.MAX_QUEUED_PHOTOS = 2
-    Selfie.objects.create(student=student, image="selfies/1", sha256="1" * 64)
+    Selfie.objects.create(student=student, image="selfies/1", sha256="1" * 64, lane=teacher.pk)
     first = snapshots.add_snapshot(session=class_session, data=class_photo("ada"), by=teacher).snapshot
     with pytest.raises(QueueTooLong) as refusal:
         snapshots.add_snapshot(session=class_session, data=class_photo("ben"), by=teacher)
