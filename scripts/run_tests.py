@@ -21,7 +21,8 @@ NO_TESTS: Final = 5  # pytest's exit code when a marker selects nothing
 CHROMIUM_NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
 SLOW: Final = ("real_faces", "postgres", "faults", "stack", "browser")
 GROUPS: Final = {
-    "fast": [" and ".join(f"not {name}" for name in SLOW), "-n", str(min(os.cpu_count() or 1, 8))],
+    # Each worker begins with a stretch of neighbours, which share fixtures, and ends with what others have left.
+    "fast": [" and ".join(f"not {name}" for name in SLOW), "-n", str(min(os.cpu_count() or 1, 8)), "--dist=worksteal"],
     "slow": [" or ".join(name for name in SLOW if name != "faults")],
     "faults": ["faults"],
     # The rehearsal of a restore starts a database of each kind by itself.
