@@ -132,6 +132,7 @@ def write_file(path: Path) -> Weights:
     return weights
 
 
+@pytest.mark.real_faces  # 100 million weights
 def test_deepface_loads_its_own_file_and_equals_numpy(tmp_path: Path) -> None:
     weights = write_file(tmp_path / FILE)
     embedder = build_embedder("deepface", tmp_path)
