@@ -12,6 +12,7 @@ from celery import Celery
 from celery.signals import before_task_publish, celeryd_init, setup_logging, task_postrun, task_prerun
 from django.conf import settings
 
+from attendance import logs
 from attendance.context import RequestContext, current_context, request_context
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "attendance.settings")
@@ -21,6 +22,7 @@ app = Celery("attendance")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["attendance"])
 app.autodiscover_tasks(["attendance"], related_name="worker")
+_program: Final = logging.getLogger("celery.apps.worker")
 _running: dict[str, AbstractContextManager[None]] = {}
 
 
@@ -34,10 +36,19 @@ def log_like_the_site(**kwargs: Any) -> None:
 
 @celeryd_init.connect
 def speak_as_the_site(instance: Any, **kwargs: Any) -> None:
-    """Turn warnings of the start into lines as well, and print no banner among those that a machine reads."""
+    """Turn warnings of the start into lines as well; where a machine reads them, also what Celery prints by itself."""
     log_like_the_site()
     logging.captureWarnings(True)
-    instance.quiet = instance.quiet or settings.LOG_FORMAT == "json"
+    if settings.LOG_FORMAT == "json":
+        from celery.apps import worker  # noqa: PLC0415  the site imports this module too, and runs no worker
+
+        instance.quiet = True  # no banner
+        worker.safe_say = say_as_the_site  # type: ignore[attr-defined]  # left out of the stubs
+
+
+def say_as_the_site(msg: str, f: object = None) -> None:
+    """Write what Celery says to a terminal when it is told to stop as a line like all others."""
+    logs.write_at_once(msg, logger=_program)
 
 
 @before_task_publish.connect

@@ -1,7 +1,9 @@
 """Log lines: for eyes or for machines, each with the id of its request, none with a secret or a person."""
 
 import logging
+import os
 import re
+from contextlib import suppress
 from typing import Any, Final
 
 from pythonjsonlogger.json import JsonFormatter
@@ -11,6 +13,7 @@ from attendance.context import current_context
 ENROLMENT_TOKEN: Final = re.compile(r"/enrol/[^/\s?]+", re.IGNORECASE)
 DETAIL: Final = re.compile(r"^DETAIL:.*?(?=\n\n(?:The above|During handling)|\Z)", re.MULTILINE | re.DOTALL)
 """With it PostgreSQL quotes the row that a constraint refused, over several lines if a value has some."""
+STANDARD_ERROR: Final = 2
 TEXT: Final = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
 
 
@@ -56,6 +59,23 @@ class JsonLine(JsonFormatter):
     def formatException(self, ei: Any) -> str:  # noqa: N802  logging's own name
         """Format a traceback without the values that a database quotes."""
         return DETAIL.sub("DETAIL: [removed]", str(super().formatException(ei)))
+
+
+def write_at_once(message: str, *, logger: logging.Logger) -> None:
+    """Write a line for machines to the standard error, from a handler of signals.
+
+    Nothing is locked: whoever the signal interrupted may hold the locks that logging takes.
+
+    Args:
+        message: what happened, at level INFO; nothing is written where the log is quieter.
+        logger: in whose name.
+    """
+    if logger.getEffectiveLevel() > logging.INFO:
+        return
+    record = logging.makeLogRecord({"name": logger.name, "levelno": logging.INFO, "levelname": "INFO", "msg": message})
+    ContextFilter().filter(record)
+    with suppress(OSError):  # nobody reads any more
+        os.write(STANDARD_ERROR, f"{JsonLine().format(record)}\n".encode())
 
 
 def configuration(*, kind: str, level: str) -> dict[str, Any]:

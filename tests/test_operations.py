@@ -127,3 +127,12 @@ def test_frozen_database_is_named_within_five_seconds_and_comes_back(stack: Stac
         return bool(requests.get(f"{stack.url}/health/ready", timeout=60).json()["checks"]["database"])
 
     wait_until(back, seconds=60, what="the database is seen again", every=1)
+
+
+def test_process_that_is_told_to_stop_says_so_in_lines_like_all_others(stack: Stack) -> None:
+    """The last test: it ends the processes that the others share."""
+    for name in ("worker", "sweeper", "web"):
+        stack.processes[name].terminate()
+        assert stack.processes[name].wait(timeout=60) == 0
+        assert lines_of(stack, name) or name == "sweeper"
+    assert [line["message"] for line in lines_of(stack, "worker")][-1] == "worker: Warm shutdown (MainProcess)"

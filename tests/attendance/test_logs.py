@@ -3,6 +3,8 @@
 import io
 import json
 import logging
+import threading
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -109,3 +111,38 @@ def test_web_server_writes_no_line_of_its_own_a_request() -> None:
     found = logs.configuration_of_web_server(kind="json", level="INFO")["loggers"]
     assert found["gunicorn.access"] == {"handlers": [], "propagate": False, "level": "CRITICAL"}
     assert found["gunicorn.error"]["propagate"] is True
+
+
+def test_line_from_a_handler_of_signals_is_written_while_another_thread_holds_the_locks(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    logger, may_end = logging.getLogger("attendance.signals"), threading.Event()
+
+    def hold() -> None:
+        with logging._lock, ExitStack() as stack:  # type: ignore[attr-defined]  # logging's own
+            for handler in logging.root.handlers:
+                if handler.lock is not None:
+                    stack.enter_context(handler.lock)
+            held.set()
+            may_end.wait(30)
+
+    def write() -> None:
+        for level, said in ((logging.INFO, "stopping /enrol/s3cret/"), (logging.WARNING, "not worth a line")):
+            logger.level = level
+            logs.write_at_once(said, logger=logger)
+
+    held = threading.Event()
+    holder, writer = threading.Thread(target=hold), threading.Thread(target=write)
+    holder.start()
+    assert held.wait(10)
+    writer.start()
+    writer.join(10)
+    is_blocked = writer.is_alive()
+    may_end.set()
+    holder.join()
+    writer.join()
+    assert not is_blocked
+    (written,) = capfd.readouterr().err.splitlines()
+    found = json.loads(written)
+    assert (found["level"], found["logger"]) == ("INFO", "attendance.signals")
+    assert found["message"] == "stopping /enrol/[token]/"
