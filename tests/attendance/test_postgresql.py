@@ -31,6 +31,7 @@ def postgresql_url() -> Iterator[str]:
 
 
 @pytest.mark.postgres
+@pytest.mark.timeout(600)
 def test_races_and_triggers_hold_on_postgresql(postgresql_url: str) -> None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
     run = subprocess.run(
@@ -39,7 +40,7 @@ def test_races_and_triggers_hold_on_postgresql(postgresql_url: str) -> None:
         env={**environment, "DATABASE_URL": postgresql_url},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=540,
         check=False,
     )
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-1000:]

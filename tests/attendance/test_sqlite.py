@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
 from attendance.services.doctor import stores
 from attendance.services.doctor.finding import Level
@@ -47,7 +48,7 @@ def test_database_its_log_and_the_photos_are_private_under_the_usual_umask(tmp_p
         text=True,
         umask=0o022,
     )
-    found = dict(reversed(line.split(" ", 1)) for line in done.stdout.splitlines())
+    found = {name: mode for mode, name in (line.split(" ", 1) for line in done.stdout.splitlines())}
     private = {"rollcall.sqlite3", "rollcall.sqlite3-wal", "rollcall.sqlite3-shm", "private/snapshots/a.jpg"}
     assert {name: found.get(name) for name in private} == dict.fromkeys(private, "0o600"), done.stderr
     assert found["private"] == found["private/snapshots"] == "0o700"
@@ -82,7 +83,7 @@ def test_doctor_warns_of_a_database_that_others_can_reach_and_read(
     tmp_path.chmod(0o755)
     assert readable_by_others(str(place)) == []
     place.chmod(0o644)
-    monkeypatch.setitem(stores.connection.settings_dict, "NAME", str(place))
+    monkeypatch.setitem(connection.settings_dict, "NAME", str(place))
     found = stores._sqlite("wal")
     assert found.level == Level.WARNING
     assert found.remedy == f"Run: chmod 600 {place}"

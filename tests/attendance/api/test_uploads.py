@@ -14,7 +14,7 @@ from django.utils.http import parse_http_date
 from rest_framework.test import APIClient
 
 from attendance.models import ClassSession, PartialUpload, Snapshot, UploadPart
-from attendance.services import partial_uploads, snapshots
+from attendance.services import partial_uploads, snapshots, uploads
 from tests.attendance.api.tus_client import PART, TUS, ask, base64_of, begin, begun, call, patch
 from tests.fakes import class_photo
 
@@ -276,7 +276,7 @@ def test_upload_that_is_cancelled_while_its_last_part_is_read_is_no_photo(
 ) -> None:
     address = begun(api, class_session, len(jpeg))
     patch(api, address, 0, jpeg[:50])
-    read, cancelled = snapshots.read_upload, []
+    read, cancelled = uploads.read_upload, []
 
     def while_somebody_cancels(**upload: Any) -> Any:
         cancelled.append(ask(api, address, "DELETE").status_code)

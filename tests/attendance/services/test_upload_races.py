@@ -47,9 +47,9 @@ def test_cancel_and_last_part_never_both_succeed(
         def finish(upload: PartialUpload = one, photo: bytes = photo) -> object:
             return partial_uploads.add_part(upload=upload, start=HALF, data=photo[HALF:], by=teacher)
 
-        def cancel(upload: PartialUpload = other, seconds: float = seconds) -> object:
+        def cancel(upload: PartialUpload = other, seconds: float = seconds) -> None:
             time.sleep(seconds)
-            return partial_uploads.cancel(upload=upload)
+            partial_uploads.cancel(upload=upload)
 
         answers = at_once(finish, cancel)
         assert refusals(answers) in ([UploadGone], [UploadFinished])
@@ -77,10 +77,10 @@ def test_cancel_waits_for_a_photo_that_is_being_written_and_is_told_of_it(
         assert go_on.wait(PATIENCE_SECONDS)
         return names
 
-    def cancel() -> object:
+    def cancel() -> None:
         assert noted.wait(PATIENCE_SECONDS)
         Timer(0.3, go_on.set).start()
-        return partial_uploads.cancel(upload=other)
+        partial_uploads.cancel(upload=other)
 
     monkeypatch.setattr(partial_uploads, "_note_finished", slowly)
     answers = at_once(lambda: partial_uploads.add_part(upload=one, start=HALF, data=photo[HALF:], by=teacher), cancel)

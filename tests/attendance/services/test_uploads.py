@@ -4,7 +4,7 @@ import pytest
 from pytest_django import Settings
 
 from attendance.models import ClassSession, SchoolSettings, Selfie, Snapshot, Student, User, WorkState
-from attendance.services import gallery, snapshots
+from attendance.services import gallery, sealing, snapshots
 from attendance.services.errors import QueueTooLong, UploadLimit
 from attendance.services.gallery import selfies
 from tests.conftest import MakeStudent
@@ -71,13 +71,13 @@ def test_one_student_sending_many_at_once_has_three_waiting(
     student: Student, school: SchoolSettings, admin: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gallery.give_consent(student=student, by=admin)
-    seal = selfies.sealing.seal
+    seal = sealing.seal
 
-    def while_others_come_in(*args: object, **about: object) -> bytes:
+    def while_others_come_in(plain: bytes, *, key: bytes, context: str) -> bytes:
         waiting_selfies(student, count=selfies.MOST_WAITING)
-        return seal(*args, **about)  # type: ignore[arg-type]  # as it was called
+        return seal(plain, key=key, context=context)
 
-    monkeypatch.setattr(selfies.sealing, "seal", while_others_come_in)
+    monkeypatch.setattr(sealing, "seal", while_others_come_in)
     with pytest.raises(UploadLimit):
         gallery.add_selfie(student=student, data=selfie_of("ada"), by=None)
     assert Selfie.objects.count() == selfies.MOST_WAITING
