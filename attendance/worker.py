@@ -7,6 +7,7 @@ the fork would deadlock it, and a task's time limit must not end the loading.
 import logging
 import threading
 import time
+from contextlib import suppress
 from typing import Any, Final
 
 from celery.signals import celeryd_after_setup, heartbeat_sent, worker_process_init, worker_ready
@@ -15,7 +16,7 @@ from django.db import DatabaseError, connection
 
 from attendance import tasks
 from attendance.services import face_model, files, heartbeats, release, working
-from attendance.services.errors import EngineNotReady
+from attendance.services.errors import EngineNotReady, ModelsLoading
 
 _log = logging.getLogger(__name__)
 
@@ -69,9 +70,14 @@ def begin_to_load(**kwargs: Any) -> None:
 def _load() -> None:
     try:
         tasks.work(working.load_models)
-    # Whatever a network or a database can raise: the first call meets it again, and says so of its row.
-    except Exception:
+    except (DatabaseError, ModelsLoading):  # away, or a switch to another model has just come: the first call loads
+        _log.warning("the models were not loaded at the start", exc_info=True)
+    # Whatever a network can raise: the first call meets it again, and until then nobody waits for this one.
+    except Exception as error:
         _log.exception("the models were not loaded at the start")
+        with suppress(DatabaseError):
+            said = f"The models could not be loaded ({type(error).__name__})."
+            heartbeats.beat(heartbeats.WORKER, detail=heartbeats.of_engine(said))
     finally:
         connection.close()
 

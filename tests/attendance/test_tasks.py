@@ -244,6 +244,17 @@ class TestLoading:
         (said,) = heartbeats.said_of_engine(Heartbeat.objects.all())
         assert "weights of missing" in said
 
+    def test_child_whose_models_break_does_not_seem_to_load_for_ever(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def broken(name: str) -> object:
+            raise MemoryError
+
+        monkeypatch.setattr(engine.pipelines, "import_string", broken)
+        worker._load()
+        assert heartbeats.said_of_engine(Heartbeat.objects.all()) == {"The models could not be loaded (MemoryError)."}
+        assert "not loaded at the start" in caplog.text
+
 
 @pytest.mark.django_db(transaction=True)
 class TestSweeper:
