@@ -27,6 +27,8 @@ from attendance.services.doctor import copies
 from tests.attendance.services.backups.conftest import School, bring_back, lose_the_database, lose_the_files
 from tests.conftest import PASSWORD
 
+# In the group that also runs on PostgreSQL, and not in the fast one: every migration runs twice.
+pytestmark = pytest.mark.faults
 COMPARED = (Student, Snapshot, Selfie, FaceTemplate, DetectedFace, AttendanceRecord, Consent, ClassSession, AuditEvent)
 QUEUE_FIELDS = {"attempts", "fencing_token", "lease_until", "not_before", "woken_at"}
 
