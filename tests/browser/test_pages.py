@@ -114,7 +114,7 @@ def test_phone_shows_the_audit_log_whole(school: School, browser: Browser, watch
 def test_session_that_has_ended_is_told_and_swallows_no_part_of_the_page(
     school: School, browser: Browser, watch: Watch
 ) -> None:
-    page = open_as(school, browser, watch, "teacher", width_px=360)
+    page = open_as(school, browser, watch, "teacher", width_px=1280)
     page.goto(next(place.address for place in school.places if place.name == "session"))
     page.wait_for_load_state("networkidle")
     page.context.clear_cookies()
@@ -133,7 +133,7 @@ def test_session_that_has_ended_is_told_and_swallows_no_part_of_the_page(
 
 
 def open_as(school: School, browser: Browser, watch: Watch, who: str, *, width_px: int) -> Page:
-    """A phone on which somebody has signed in."""
+    """A browser in which somebody has signed in."""
     context = browser.new_context(base_url=school.url, viewport={"width": width_px, "height": 800})
     page = watch.over(context).new_page()
     sign_in(page, who, school.logins[who])
