@@ -6,7 +6,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -25,6 +25,8 @@ from tests.story.client import Visitor
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 PHOTOS = 12
+TRICKLING = 40
+"""More than the site's 32 threads."""
 MOST_SECONDS_A_REQUEST = 60
 
 
@@ -130,6 +132,19 @@ def test_a_huge_body_is_refused_by_the_proxy_long_before_it_has_arrived(producti
     assert "Server" not in answer.headers
 
 
+def test_strangers_whose_bodies_trickle_hold_no_thread_of_the_site(production: Production) -> None:
+    context = ssl.create_default_context(cafile=str(production.stack.authority))
+    with ExitStack() as strangers:
+        for _stranger in range(TRICKLING):
+            secure = HTTPSConnection(SITE, production.stack.https_port, context=context, timeout=MOST_SECONDS_A_REQUEST)
+            strangers.enter_context(closing(secure))
+            secure.putrequest("POST", "/login/")
+            secure.putheader("Content-Length", "5000000")
+            secure.endheaders(bytes(100_000))
+        answer = production.visitor().http.get(f"{production.stack.url}/login/", timeout=10)
+    assert answer.status_code == 200
+
+
 def test_the_address_that_a_client_claims_is_not_believed(production: Production) -> None:
     visitor = production.visitor()
     visitor.http.headers.update({"X-Forwarded-For": "203.0.113.9", "X-Real-IP": "203.0.113.9", "Forwarded": "for=x"})
@@ -154,6 +169,16 @@ def test_the_id_that_a_client_gives_its_request_is_not_believed(production: Prod
     past = {"Host": "web-1:8000", "X-Forwarded-Proto": "https", "X-Request-ID": claimed}
     web = f"http://127.0.0.1:{production.stack.web_ports['web-1']}/login/"
     assert requests.get(web, headers=past, timeout=30).headers["X-Request-ID"] == claimed
+
+
+def wait_for(production: Production, name: str) -> None:
+    """Wait until a web process that was started takes connections."""
+
+    def answers() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", production.stack.web_ports[name])) == 0
+
+    wait_until(answers, seconds=PATIENCE_SECONDS, what=f"{name} is back")
 
 
 def upload(visitor: Visitor, address: str, photo: bytes) -> list[int]:
@@ -213,6 +238,7 @@ def test_a_killed_web_process_and_a_killed_worker_lose_no_photo(production: Prod
 
 
 def test_photo_in_parts_goes_on_at_another_web_process_with_a_disk_of_its_own(production: Production) -> None:
+    wait_for(production, "web-1")  # which the test before has killed
     stack, before = production.stack, production.ask_database("Snapshot.objects.count()")
     photo = class_photo("ada", "ben", seed=70)
     inside = {"Host": "web-1:8000", "X-Forwarded-Proto": "https"}  # as the proxy asks
@@ -250,6 +276,7 @@ def test_photo_in_parts_goes_on_at_another_web_process_with_a_disk_of_its_own(pr
     assert production.ask_database("Snapshot.objects.count()") == before + 1
     assert [path for name in WEBS for path in stack.disk_of(name).rglob("*") if path.is_file()] == []
     stack.start_service("web-1")
+    wait_for(production, "web-1")
 
 
 def test_the_register_is_right(production: Production) -> None:
@@ -278,13 +305,7 @@ def test_each_web_process_answers_while_the_other_is_replaced(production: Produc
     production.stack.end(name)
     assert [teacher.http.get(f"{production.stack.url}/", timeout=60).status_code for _ in range(10)] == [200] * 10
     production.stack.start_service(name)
-    port = production.stack.web_ports[name]
-
-    def answers() -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    wait_until(answers, seconds=PATIENCE_SECONDS, what=f"{name} is back")
+    wait_for(production, name)
 
 
 def test_the_broker_answers_nobody_without_its_password(production: Production) -> None:
