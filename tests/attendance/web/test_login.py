@@ -1,7 +1,8 @@
 """Signing in, being locked out, and where each role lands."""
 
+from typing import Any
+
 from django.conf import settings
-from django.http import HttpResponse
 from django.test import Client
 
 from attendance.models import ClassSession, Course, Student, User
@@ -16,7 +17,7 @@ def test_teacher_lands_on_today(client: Client, teacher: User, course: Course) -
 
 
 def test_part_of_a_page_does_not_become_the_sign_in_page(client: Client, class_session: ClassSession) -> None:
-    def answer(target: str) -> HttpResponse:
+    def answer(target: str) -> Any:
         headers = {"HX-Request": "true", "HX-Target": target}
         return client.get(f"/sessions/{class_session.pk}/photos/", follow=True, headers=headers)
 
