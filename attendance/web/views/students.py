@@ -104,7 +104,7 @@ def move(request: UserRequest, pk: int) -> HttpResponse:
 def _other_courses(request: UserRequest, student: Student) -> QuerySet[Course]:
     """Where a student may move to: courses of this person's that are not over, and that do not have the student."""
     today = timezone.localdate()
-    here = Enrolment.objects.filter(student=student).exclude(ends_on__lt=today)
+    here = Enrolment.objects.filter(student=student).exclude(ends_on__lte=today)
     courses = visible_courses(request.user).filter(term__ends_on__gte=today).exclude(enrolments__in=here)
     return courses.select_related("term").order_by("name", "pk")
 

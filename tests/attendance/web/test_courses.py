@@ -71,6 +71,10 @@ class TestRoster:
         assert (begun.student, begun.starts_on, begun.ends_on) == (student, tomorrow, None)
         logged = AuditEvent.objects.filter(action__startswith="enrolment.", actor_id=teacher.pk).order_by("pk")
         assert [event.action for event in logged] == ["enrolment.ended", "enrolment.started"]
+        back = {"to": course.pk, "first_day": (tomorrow + dt.timedelta(days=1)).isoformat()}
+        assert f'<option value="{course.pk}">Physics' in answer.content.decode()
+        assert desk.post(f"/enrolments/{begun.pk}/move/", back).status_code == 302
+        assert course.enrolments.filter(student=student, ends_on=None).count() == 1
 
     def test_student_moves_to_no_course_of_somebody_else_or_of_the_past(
         self, desk: Client, student: Student, teacher: User, course: Course, other_course: Course, today: dt.date
