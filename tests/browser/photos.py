@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import json
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +10,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, Route
 
 from tests.stack import Stack
+from tests.tables import rows
 
 PATIENCE_MS: Final = 120_000
 COUNT_KEPT: Final = """() => new Promise((resolve, reject) => {
@@ -44,10 +44,6 @@ def noise(folder: Path, seed: int, *, side: int = 1300) -> Path:
 
 def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def rows(site: Stack, model: str) -> list[dict[str, Any]]:
-    return [row["fields"] for row in json.loads(site.manage("dumpdata", f"attendance.{model}"))]
 
 
 def stored(site: Stack) -> list[str]:

@@ -11,10 +11,10 @@ import requests
 
 from tests.stack import PROJECT, Stack, wait_until
 from tests.story.client import Visitor, field, links
+from tests.tables import rows
 
 SHIPPED: Final = PROJECT / "attendance" / "demo_school"
 _PATIENCE_SECONDS: Final = 240
-_FINISHED: Final = re.compile(r'"state": "(?:DONE|FAILED)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,10 @@ def fill(stack: Stack) -> dict[str, str]:
 
 def _wait_for_worker(stack: Stack, *, pictures: int) -> None:
     def through() -> bool:
-        rows = stack.manage("dumpdata", "attendance.selfie", "attendance.snapshot")
-        return len(_FINISHED.findall(rows)) == pictures
+        states = [row["state"] for model in ("selfie", "snapshot") for row in rows(stack, model)]
+        return sum(state in {"DONE", "FAILED"} for state in states) == pictures
 
-    wait_until(through, seconds=_PATIENCE_SECONDS, what=f"{pictures} pictures are through", every=1)
+    wait_until(through, seconds=_PATIENCE_SECONDS, what=f"{pictures} pictures are through")
 
 
 def main_places(stack: Stack, logins: dict[str, str]) -> list[Place]:

@@ -8,8 +8,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.chrome import sign_in
 from tests.browser.network import Network
-from tests.browser.photos import PATIENCE_MS, choose, hold, noise, open_session, release, rows, sha256, state, stored
+from tests.browser.photos import PATIENCE_MS, choose, hold, noise, open_session, release, sha256, state, stored
 from tests.stack import Stack
+from tests.tables import rows
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 # The moment between the last photo and the end of a run, made as long as the test needs it.

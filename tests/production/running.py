@@ -1,12 +1,25 @@
 """The running stack as a test sees it: people with browsers before it, its database and its store behind it."""
 
 import json
-from typing import Any
+import subprocess
+import sys
+from typing import Any, Final
 
 from tests import stores
 from tests.production.school import PASSWORD
 from tests.production.stack import ProductionStack
 from tests.story.client import Visitor
+
+_ANSWER: Final = """
+import json, sys
+import django; django.setup()
+from django.db import connection
+from attendance.models import *
+for line in sys.stdin:
+    print(json.dumps(eval(line)), flush=True)
+    connection.close()
+"""
+"""A process that stays: to start Django takes seconds, and some questions are asked again and again."""
 
 
 class Production:
@@ -22,6 +35,15 @@ class Production:
         self.stack = stack
         made = json.loads(stack.python("tests.production.school", *selfies).splitlines()[-1])
         self.session = f"/sessions/{made['session']}/"
+        self._answering: Any = subprocess.Popen(
+            [sys.executable, "-c", _ANSWER],
+            cwd=stack.project,
+            env={**stack.environment_for("migrate"), "DJANGO_SETTINGS_MODULE": "attendance.settings"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        stack.close_at_the_end(self._answering)
 
     def visitor(self) -> Visitor:
         """Somebody with a browser of their own, who trusts the school's authority."""
@@ -38,9 +60,11 @@ class Production:
 
     def ask_database(self, expression: str) -> Any:
         """Evaluate an expression over the models in the stack's own database."""
-        program = f"import json; from attendance.models import *; print(json.dumps({expression}))"
-        self.stack.environment = self.stack.environment_for("migrate")
-        return json.loads(self.stack.manage("shell", "--no-imports", "-c", program).splitlines()[-1])
+        self._answering.stdin.write(f"{expression}\n")
+        self._answering.stdin.flush()
+        said = self._answering.stdout.readline()
+        assert said, f"no answer to {expression}"
+        return json.loads(said)
 
     def objects(self, folder: str) -> set[str]:
         """What lies in the store."""

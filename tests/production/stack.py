@@ -9,7 +9,7 @@ import secrets
 import shutil
 import signal
 import sys
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -78,6 +78,10 @@ class ProductionStack(Stack):
             process.terminate()
         super().stop()
         self._open.close()
+
+    def close_at_the_end(self, what: AbstractContextManager[object]) -> None:
+        """Leave something when everything has ended."""
+        self._open.enter_context(what)
 
     def start_valkey(self) -> None:
         """Start the broker by the compose file's own command."""

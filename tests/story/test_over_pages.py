@@ -3,7 +3,6 @@
 import csv
 import datetime as dt
 import io
-import json
 import re
 import urllib.parse
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from tests.stack import Database, Stack, wait_until
 from tests.story.class_photos import ClassPhotos
 from tests.story.client import Visitor, field, links
+from tests.tables import rows
 
 pytestmark = [pytest.mark.real_faces, pytest.mark.timeout(1200)]
 PASSWORD = "correct horse battery staple"
@@ -77,21 +77,14 @@ def marks(teacher: Visitor, session: int) -> dict[str, tuple[str, str]]:
 
 def stored_marks(stack: Stack) -> dict[str, str]:
     """The register as the database has it: name to code."""
-    rows = json.loads(stack.manage("dumpdata", "attendance.attendancerecord", "attendance.student"))
-    names = {row["pk"]: row["fields"]["name"] for row in rows if row["model"] == "attendance.student"}
-    return {
-        names[row["fields"]["student"]]: CODES[row["fields"]["status"]]
-        for row in rows
-        if row["model"] == "attendance.attendancerecord"
-    }
+    names = {row["id"]: row["name"] for row in rows(stack, "student")}
+    return {names[row["student_id"]]: CODES[row["status"]] for row in rows(stack, "attendancerecord")}
 
 
 def stored_questions(stack: Stack) -> set[str]:
     """The students whom the machine asks about, as the database has them."""
-    rows = json.loads(stack.manage("dumpdata", "attendance.detectedface", "attendance.student"))
-    names = {row["pk"]: row["fields"]["name"] for row in rows if row["model"] == "attendance.student"}
-    faces = [row["fields"] for row in rows if row["model"] == "attendance.detectedface"]
-    return {names[face["student"]] for face in faces if face["outcome"] == "UNCERTAIN"}
+    names = {row["id"]: row["name"] for row in rows(stack, "student")}
+    return {names[row["student_id"]] for row in rows(stack, "detectedface") if row["outcome"] == "UNCERTAIN"}
 
 
 def upload(teacher: Visitor, session: int, data: bytes, finished: int) -> None:
@@ -155,6 +148,6 @@ def test_a_class_of_forty_from_selfie_to_report(tmp_path: Path, database: Databa
         assert {name: code for name, (code, _) in final.items()} == stored_marks(stack)
         assert len(final) == len(photos.roster)
         report = admin.look(f"/courses/{course}/report.csv").removeprefix("\ufeff")
-        rows = {row["Name"]: row for row in csv.DictReader(io.StringIO(report))}
+        told = {row["Name"]: row for row in csv.DictReader(io.StringIO(report))}
         for name, (code, _) in final.items():
-            assert rows[name][COLUMNS[code]] == "1"
+            assert told[name][COLUMNS[code]] == "1"
