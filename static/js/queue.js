@@ -38,7 +38,7 @@ export class Queue {
 
   /** Add a photo that `kept.js` holds. */
   add(photo) {
-    const entry = { photo, state: "waiting", share: 0, beginnings: 0, sentence: "" };
+    const entry = { photo, state: "waiting", share: 0, beginnings: 0, misses: 0, sentence: "" };
     this.entries.push(entry);
     this.view.changed(entry);
     return entry;
@@ -61,23 +61,31 @@ export class Queue {
 
   /** Let a photo that failed be tried again. */
   retry(entry) {
-    Object.assign(entry, { state: "waiting", share: 0, beginnings: 0, sentence: "" });
+    Object.assign(entry, { state: "waiting", share: 0, beginnings: 0, misses: 0, sentence: "" });
     this.view.changed(entry);
     return this.run();
   }
 
-  /** Take a photo back that has not arrived. */
+  /** Take a photo back that has not arrived; if it has meanwhile, say so. */
   async cancel(entry) {
     entry.state = "cancelled";
     entry.stop?.();
-    giveUp(entry.photo, this.token);
+    const given = giveUp(entry.photo, this.token);
     await drop(entry.photo);
-    this.view.changed(entry);
-    this.view.summary(this);
+    this.#tell(entry);
+    const arrived = await given;
+    if (!arrived) return;
+    Object.assign(entry, { state: "arrived", share: 1, ...arrived });
+    this.#tell(entry);
   }
 
   count(...states) {
     return this.entries.filter((entry) => states.includes(entry.state)).length;
+  }
+
+  #tell(entry) {
+    this.view.changed(entry);
+    this.view.summary(this);
   }
 
   async #alone(work) {
@@ -102,22 +110,22 @@ export class Queue {
       const outcome = await this.#try(entry);
       const wait = await this.#settle(entry, outcome);
       failures = wait === null || entry.share > before ? 0 : failures + 1;
-      this.view.changed(entry);
-      this.view.summary(this);
+      this.#tell(entry);
       if (wait !== null) await pause(Math.min(Math.max(wait, PAUSES_MS[Math.min(failures, 5)]), LONGEST_PAUSE_MS));
     }
   }
 
+  /** The oldest, but whatever the server stumbled over comes after the others: it would hold them up for a day. */
   #next() {
-    return this.entries.find((entry) => entry.state === "waiting");
+    const open = this.entries.filter((entry) => entry.state === "waiting");
+    return open.sort((one, other) => one.misses - other.misses)[0];
   }
 
   async #try(entry) {
     if (!(await waits(entry.photo))) return { kind: "elsewhere" };
     if (entry.state !== "waiting") return { kind: "stopped" };
     entry.state = "sending";
-    this.view.changed(entry);
-    this.view.summary(this);
+    this.#tell(entry);
     const { result, stop } = sendOnce(entry.photo, {
       token: this.token,
       onAddress: (address) => this.#note(entry, address),
@@ -141,6 +149,7 @@ export class Queue {
     entry.sentence = sentence ?? "";
     if (kind === "offline" || kind === "later") {
       entry.state = "waiting";
+      if (kind === "later" && !seconds) entry.misses += 1;
       return (seconds ?? 0) * 1000;
     }
     if (kind === "again" && ++entry.beginnings < MOST_BEGINNINGS) {

@@ -18,7 +18,9 @@ class OneLine {
   summary(queue) {
     const open = queue.count("waiting", "sending");
     const words = this.words.sent.replace("{sent}", queue.count("arrived")).replace("{all}", queue.entries.length);
-    const text = open && queue.network === "away" ? `${words}, ${this.words.network}` : words;
+    let text = open && queue.network === "away" ? `${words}, ${this.words.network}` : words;
+    const told = queue.entries.find((entry) => entry.state !== "arrived" && entry.sentence);
+    if (told) text += `. ${told.sentence}`;
     if (this.line.textContent !== text) this.line.textContent = text;
     if (!this.line.isConnected) document.getElementById("main").prepend(this.line);
   }

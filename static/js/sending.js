@@ -108,11 +108,21 @@ export function sendOnce(photo, { token, onProgress, onAddress }) {
   return { result, stop };
 }
 
-/** Tell the server that a photo will not come; if it does not hear of it, it forgets by itself within a day. */
-export function giveUp(photo, token) {
-  if (!photo.address) return;
+/**
+ * Tell the server that a photo will not come; if it does not hear of it, it forgets by itself within a day.
+ *
+ * Gives null, or, where the photo had come already, `isNew` and the server's sentence.
+ */
+export async function giveUp(photo, token) {
+  if (!photo.address) return null;
   const headers = { "Tus-Resumable": TUS_VERSION, "X-CSRFToken": token };
-  fetch(photo.address, { method: "DELETE", headers, keepalive: true }).catch(() => {});
+  try {
+    const answer = await fetch(photo.address, { method: "DELETE", headers, keepalive: true });
+    if (!answer.headers.has("Rollcall-Photo")) return null;
+    return { isNew: answer.headers.get("Rollcall-Photo-New") !== "false", sentence: (await answer.json()).detail };
+  } catch {
+    return null;
+  }
 }
 
 /** The hash of a file, where the browser may compute one (https, or this machine). */

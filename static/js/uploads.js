@@ -27,6 +27,12 @@ function button(text, about, act) {
   return made;
 }
 
+/** Let the page show what has come. A list that is just being fetched anew would not hear of it. */
+function showPhotos() {
+  if (document.querySelector("#photos.htmx-request")) setTimeout(showPhotos, 100);
+  else htmx.trigger(document.body, "photos-added");
+}
+
 /** The lines below the form. */
 class Lines {
   constructor(form) {
@@ -37,23 +43,20 @@ class Lines {
   }
 
   changed(entry) {
-    const { item, bar, state } = this.#item(entry);
     if (entry.state === "cancelled" || entry.state === "elsewhere") return this.#remove(entry, 0);
-    const cancel = () => button(this.words.cancel, entry.photo.name, () => this.queue.cancel(entry));
+    const { item, bar, state } = this.#item(entry);
     if (entry.state === "waiting" || entry.state === "sending") {
-      state.replaceChildren(bar, cancel());
+      state.replaceChildren(bar, this.#takeBack(entry, this.words.cancel));
       this.progress(entry);
     } else if (entry.state === "arrived") {
       const text = entry.isNew ? `✓ ${this.words.queued}` : this.words.known;
-      state.replaceChildren(element("span", entry.isNew ? "tag wait" : "tag", text));
-      htmx.trigger(document.body, "photos-added");
-      this.#remove(entry, entry.isNew ? 4000 : 8000);
+      const tag = element("span", entry.isNew ? "tag wait" : "tag", text);
+      state.replaceChildren(tag, element("span", "", entry.sentence));
+      showPhotos();
+      this.#remove(entry, entry.isNew && !entry.sentence ? 4000 : 8000);
     } else {
       const sentence = entry.state === "signed-out" ? this.words.signedOut : entry.sentence || this.words.failed;
-      const again = () => button(this.words.retry, entry.photo.name, () => this.queue.retry(entry));
-      // A refused photo is not kept any more: there would be nothing to send.
-      const ways = entry.state === "refused" ? [cancel()] : [again(), cancel()];
-      state.replaceChildren(element("span", "problem", `! ${sentence}`), ...ways);
+      state.replaceChildren(element("span", "problem", `! ${sentence}`), ...this.#waysOn(entry));
     }
     item.dataset.state = entry.state;
   }
@@ -75,6 +78,22 @@ class Lines {
     if (!show) text = "";
     if (this.line.textContent !== text) this.line.textContent = text;
     this.line.classList.toggle("away", open > 0 && queue.network === "away");
+  }
+
+  #takeBack(entry, word) {
+    return button(word, entry.photo.name, () => this.queue.cancel(entry));
+  }
+
+  #waysOn(entry) {
+    // A refused photo is not kept any more: there would be nothing to send.
+    if (entry.state === "refused") return [this.#takeBack(entry, this.words.remove)];
+    const { name } = entry.photo;
+    // This page's token is of no use any more, whoever signs in: a new page has the right one, and the photo.
+    const isOut = entry.state === "signed-out";
+    const again = isOut
+      ? button(this.words.reload, name, () => location.reload())
+      : button(this.words.retry, name, () => this.queue.retry(entry));
+    return [again, this.#takeBack(entry, this.words.cancel)];
   }
 
   #item(entry) {
@@ -99,9 +118,11 @@ class Lines {
   }
 
   #remove(entry, milliseconds) {
-    const { item } = this.#item(entry);
+    const { item } = this.items.get(entry) ?? {};
+    if (!item) return;
     setTimeout(() => {
       item.remove();
+      this.items.delete(entry);
       this.list.hidden = !this.list.children.length;
     }, milliseconds);
   }
