@@ -55,7 +55,7 @@ def breaking(migration: Migration, before: ProjectState, *, examined: Mapping[in
 
     Returns:
         a sentence for each reason to refuse an operation. What concerns only a table that this migration makes is
-        never refused: no older release knows that table.
+        never refused, unless it points at an older one: no older release knows that table.
     """
     state, app = before.clone(), migration.app_label
     known = set(before.models)
@@ -75,6 +75,13 @@ def _model_of(operation: Operation) -> str:
 
 
 def _why(operation: Operation, state: ProjectState, app: str) -> Iterator[str]:
+    fields = operation.fields if isinstance(operation, operations.CreateModel) else []
+    for field in [
+        *(field for _name, field in fields),
+        *([operation.field] if type(operation) is operations.AddField else []),
+    ]:
+        if _target_model(field, app) in state.models and getattr(_constrained(field), "db_constraint", True):
+            yield "an older release that deletes what it points at does not know the rows that point"
     if isinstance(operation, operations.AddField):
         yield from _added(operation.field)
     elif isinstance(operation, operations.AlterField):
@@ -108,6 +115,20 @@ def _altered(old: AnyField, new: AnyField) -> Iterator[str]:
         yield "the older release may write a value twice"
     if any(_is_narrower(old, new, size) for size in ("max_length", "max_digits", "decimal_places")):
         yield "the older release may write more than fits"
+
+
+def _constrained(field: AnyField) -> Any:
+    """What says whether the database checks that the other end is there."""
+    return field.remote_field if isinstance(field, ManyToManyField) else field
+
+
+def _target_model(field: AnyField, app: str) -> tuple[str, str] | None:
+    if not field.remote_field:
+        return None
+    model = field.remote_field.model
+    label = model.lower() if isinstance(model, str) else model._meta.label_lower
+    named_app, _, name = label.rpartition(".")
+    return named_app or app, name
 
 
 def _target(field: AnyField) -> str:

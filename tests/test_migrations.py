@@ -106,6 +106,21 @@ BREAKING: Final[dict[str, tuple[Operation, str]]] = {
     "a smaller kind": (alter("seats", models.SmallIntegerField(db_default=2)), "another kind of column"),
     "becomes unique": (alter("name", models.CharField(max_length=40, unique=True)), "a value twice"),
     "another name": (alter("name", models.CharField(max_length=40, db_column="label")), "another column"),
+    "a new table points at an old one": (
+        migrations.CreateModel(
+            "Drawer",
+            [
+                ("id", models.BigAutoField(primary_key=True)),
+                ("desk", models.ForeignKey("attendance.desk", on_delete=models.CASCADE)),
+            ],
+        ),
+        "does not know the rows that point",
+    ),
+    "a new column points at an old table": (
+        add(models.ForeignKey("attendance.room", null=True, on_delete=models.CASCADE)),
+        "does not know the rows that point",
+    ),
+    "pairs with an old table": (add(models.ManyToManyField("attendance.room")), "does not know the rows that point"),
     "points elsewhere": (
         alter("room", models.ForeignKey("attendance.hall", on_delete=models.CASCADE)),
         "points elsewhere",
@@ -128,7 +143,8 @@ def test_what_breaks_an_older_release_is_refused(operation: Operation, why: str)
         migrations.RemoveConstraint("desk", "desk_has_seats"),
         add(models.CharField(max_length=9, null=True)),
         add(models.CharField(max_length=9, default="red", db_default="red")),
-        add(models.ManyToManyField("attendance.room")),
+        add(models.ManyToManyField("attendance.room", db_constraint=False)),
+        add(models.ForeignKey("attendance.room", null=True, on_delete=models.CASCADE, db_constraint=False)),
         alter("name", models.CharField(max_length=80)),
         alter("name", models.TextField()),
         alter("seats", models.BigIntegerField(db_default=2)),
