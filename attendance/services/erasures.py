@@ -149,7 +149,9 @@ def installation_id() -> str:
     if known is None:
         known = installation_beside_files()
         SchoolSettings.objects.get_or_create(pk=1)
-        SchoolSettings.objects.filter(pk=1).update(installation=known)
+        # Of two processes at their first use, the second finds the first one's: the database decides.
+        SchoolSettings.objects.filter(pk=1, installation="").update(installation=known)
+        known = _id_in_database() or known
     elif not _storage().exists(_INSTALLATION):
         _write_id(known)
     return known
@@ -171,9 +173,13 @@ def installation_ids() -> tuple[str | None, str | None]:
 
 
 def adopt(installation: str) -> None:
-    """Go on under the id of the database that was restored."""
+    """Let the database go on under the id of the one that was restored; see ``adopt_beside_files``."""
     SchoolSettings.objects.get_or_create(pk=1)
     SchoolSettings.objects.filter(pk=1).update(installation=installation)
+
+
+def adopt_beside_files(installation: str) -> None:
+    """Put the id of the database that was restored beside the photos, whatever stands there."""
     _write_id(installation)
 
 

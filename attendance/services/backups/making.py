@@ -40,6 +40,7 @@ from attendance.services.backups.tables import Model, applied_migrations, dump, 
 from attendance.services.erasures import Seal
 from attendance.storage import private_storage
 
+_ID_IN_DATABASE: Final = ("attendance", "0011_installation_id")
 _log = logging.getLogger(__name__)
 _STAMP: Final = "%Y%m%dT%H%M%SZ"
 
@@ -156,8 +157,11 @@ def _filled(draft: Path, *, before: Path | None) -> Manifest:
 
 def _installation() -> str:
     """Give the database's id, and seal what an older release, at work beside this one, has forgotten meanwhile."""
-    if not is_current(applied_migrations()):
-        return erasures.installation_beside_files()
+    applied = applied_migrations()
+    if not is_current(applied):
+        # What the next migrations add is not there yet; the id is, from the migration on that made its column.
+        known = erasures.installation_ids()[0] if _ID_IN_DATABASE in applied else None
+        return known or erasures.installation_beside_files()
     erasures.seal_kept(holds=mending.holds)
     return erasures.installation_id()
 

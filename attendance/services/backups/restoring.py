@@ -132,6 +132,7 @@ def restore(folder: Path, planned: Plan) -> Restored:
         _migrate(None)
         done.without_file = mending.mark_missing(planned.manifest.missing)
         done.requeued = mending.requeue_unfinished()
+        erasures.adopt(planned.manifest.installation)  # a backup of before holds none, and the next line writes entries
         done.forgotten = mending.forget_again(planned.erasures)
         _set_counters(planned.erasures)
         record_event(
@@ -142,7 +143,8 @@ def restore(folder: Path, planned: Plan) -> Restored:
             new={"made_at": planned.manifest.made_at.isoformat(), "forgotten": done.forgotten},
         )
         _tell_of_backup(folder, planned.manifest)
-        erasures.adopt(planned.manifest.installation)  # last: if the load breaks, the old database keeps its own
+        # Last: if the load breaks, the old database keeps its own.
+        erasures.adopt_beside_files(planned.manifest.installation)
     call_command("migrate", interactive=False, verbosity=0)  # new kinds of rows and permissions of this release
     done.orphans = mending.count_orphans()
     return done

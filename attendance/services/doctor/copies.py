@@ -93,8 +93,9 @@ def list_of_the_forgotten() -> Finding:
     return warning(
         about,
         f"{unsealed} entries do not carry the master key's seal: a restore will refuse them.",
-        "Run `python manage.py upgrade`, which seals what an older release wrote; what stays without was written by "
-        "somebody without the key, or under another key. See docs/operations.md, Whoever was erased stays erased.",
+        "Run `python manage.py upgrade`, which seals what an older release wrote; what stays without is a wish that "
+        "was taken back later, or was written without the key or under another one. See docs/operations.md, Whoever "
+        "was erased stays erased.",
     )
 
 

@@ -115,6 +115,7 @@ def test_in_a_bucket_an_entry_is_sealed_anew_and_the_id_replaced(student: Studen
         assert erasures.kept_here()[0].seal is Seal.OURS
         assert erasures.seal_kept() == Sealing(sealed=0, left=0)
         erasures.adopt("of-the-backup")
+        erasures.adopt_beside_files("of-the-backup")
         assert erasures.installation_ids() == ("of-the-backup", "of-the-backup")
 
 

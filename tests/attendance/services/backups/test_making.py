@@ -6,6 +6,7 @@ import gzip
 import itertools
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -100,6 +101,15 @@ def test_the_list_beside_the_backups_counts_what_is_sealed(
     assert backups.verify(backups.make_backup(place)).forgotten == 2
     assert Heartbeat.objects.get(kind="backup").detail["unsealed"] == 1
     assert [entry.seal for entry in erasures.read_copy(place / erasures.LIST_NAME)].count(erasures.Seal.OURS) == 2
+
+
+def test_a_backup_before_an_upgrade_bears_the_id_of_the_database(
+    working: School, place: Path, private_files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = erasures.installation_id()
+    shutil.rmtree(private_files.parent / erasures.FOLDER)
+    monkeypatch.setattr(making, "is_current", lambda _: False)
+    assert backups.verify(backups.make_backup(place)).installation == known
 
 
 def test_a_list_that_cannot_be_read_stops_a_backup(working: School, place: Path, private_files: Path) -> None:

@@ -25,6 +25,7 @@ from attendance.models import (
     WorkState,
 )
 from attendance.services import backups, erasures, gallery, heartbeats, privacy, queue, snapshots
+from attendance.services.backups import making
 from attendance.services.backups.folder import MANIFEST, SEAL, write_manifest
 from attendance.services.errors import NoConsent
 from attendance.storage import private_storage
@@ -167,6 +168,27 @@ def test_a_copy_of_the_entries_does_as_well_and_a_broken_one_is_refused(
     (copy / "broken.json").unlink()
     backups.restore(backup, backups.plan(backup, lists=[copy]))
     assert Student.objects.get(pk=working.ada.pk).erased_at is not None
+
+
+def test_a_backup_of_before_the_id_brings_its_own(
+    working: School, place: Path, admin: User, tmp_path: Path, private_files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    erasures.installation_id()
+    SchoolSettings.objects.update(installation="")
+    with monkeypatch.context() as before:
+        before.setattr(making, "is_current", lambda _: False)
+        folder = backups.make_backup(place)
+    privacy.erase_student(student=working.ada, by=admin)
+    copy = tmp_path / "copy"
+    shutil.move(private_files.parent / erasures.FOLDER, copy)
+    lose_the_database()
+    backups.restore(folder, backups.plan(folder, lists=[copy]))
+    known = backups.verify(folder).installation
+    assert erasures.installation_ids() == (known, known)
+    assert {entry.installation for entry in erasures.kept_here()} == {known}
+    again = backups.make_backup(place)
+    lose_the_database()
+    assert bring_back(again).rows["attendance_student"] == 2
 
 
 def test_without_any_list_nothing_is_restored_unless_somebody_says_so(
