@@ -114,7 +114,8 @@ def _work_on_next(model: type[QueuedWork], pk: int) -> None:
     try:
         work(working.work_on_next)
     except ModelsLoading:
-        called_for = model._default_manager.filter(pk=pk, state__in=UNFINISHED).first()
+        # Another worker may have done that row on the call for another: as many calls as rows do all rows.
+        called_for = model._default_manager.filter(pk=pk, state__in=UNFINISHED).first() or queue.first_due()
         if called_for is not None:
             wake(called_for)  # it has waited a while: this is no loop without a pause
 

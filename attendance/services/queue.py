@@ -278,6 +278,13 @@ def overdue() -> Iterator[QueuedWork]:
                 yield work
 
 
+def first_due() -> QueuedWork | None:
+    """Give a row that a worker could take now, if there is one."""
+    takeable = turns.due() | turns.left_behind()
+    rows = (model._default_manager.filter(takeable).order_by("priority", "queued_at", "pk").first() for model in KINDS)
+    return next((row for row in rows if row is not None), None)
+
+
 def count_due() -> int:
     """How many rows a worker could take now."""
     takeable = turns.due() | turns.left_behind()

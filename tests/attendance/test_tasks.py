@@ -15,7 +15,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from attendance import sweeper, tasks, worker
 from attendance.celery import app
-from attendance.models import ClassSession, FaceModelChange, Heartbeat, Selfie, Snapshot, Student, WorkState
+from attendance.models import ClassSession, FaceModelChange, Heartbeat, Selfie, Snapshot, Student, User, WorkState
 from attendance.services import engine, gallery, heartbeats, model_change, queue, working
 from attendance.services.errors import EngineNotReady
 from faces.errors import WeightsError
@@ -198,6 +198,18 @@ class TestLoading:
         snapshot.delete()
         tasks.recognise_snapshot(pk)
         assert tasks.calls_waiting() == 0
+
+    def test_call_for_what_another_worker_has_done_goes_to_what_still_waits(
+        self, snapshot: Snapshot, teacher: User, slow_engine: SlowEngine
+    ) -> None:
+        waiting = Snapshot.objects.create(
+            session=snapshot.session, lane=snapshot.lane, sha256="0" * 64, width=9, height=9, uploaded_by=teacher
+        )
+        Snapshot.objects.filter(pk=snapshot.pk).update(state=WorkState.DONE)
+        tasks.recognise_snapshot(snapshot.pk)
+        assert tasks.calls_waiting() == 1
+        waiting.refresh_from_db()
+        assert waiting.woken_at is not None
 
     def test_change_of_model_waits_for_its_models_uncounted(
         self, recognisable: Callable[..., Student], slow_engine: SlowEngine
