@@ -144,7 +144,7 @@ export class Queue {
 
   /** Write down what became of a try; gives how many milliseconds to wait, or null to go on. */
   async #settle(entry, { kind, isNew, seconds, sentence }) {
-    if (entry.state === "cancelled") return null;
+    if (isOver(entry)) return null;
     this.network = kind === "offline" ? "away" : "there";
     entry.sentence = sentence ?? "";
     if (kind === "offline" || kind === "later") {

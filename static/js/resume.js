@@ -17,7 +17,8 @@ class OneLine {
 
   summary(queue) {
     const open = queue.count("waiting", "sending");
-    const words = this.words.sent.replace("{sent}", queue.count("arrived")).replace("{all}", queue.entries.length);
+    const all = queue.entries.length - queue.count("cancelled", "elsewhere");
+    const words = this.words.sent.replace("{sent}", queue.count("arrived")).replace("{all}", all);
     let text = open && queue.network === "away" ? `${words}, ${this.words.network}` : words;
     const told = queue.entries.find((entry) => entry.state !== "arrived" && entry.sentence);
     if (told) text += `. ${told.sentence}`;

@@ -120,7 +120,9 @@ class Lines {
   #remove(entry, milliseconds) {
     const { item } = this.items.get(entry) ?? {};
     if (!item) return;
+    const { state } = entry;
     setTimeout(() => {
+      if (entry.state !== state) return; // what was cancelled had arrived: its line says so
       item.remove();
       this.items.delete(entry);
       this.list.hidden = !this.list.children.length;
