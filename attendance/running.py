@@ -11,6 +11,11 @@ from typing import Final
 FILE: Final = "running.json"
 
 
+def brings_broker() -> bool:
+    """Tell whether `make run` brings its own Valkey, which it does unless REDIS_URL or its file names another."""
+    return not os.environ.get("REDIS_URL") and not os.environ.get("REDIS_URL_FILE")
+
+
 def note(folder: Path, *, valkey_port: int) -> None:
     """Write down that this process runs the site with the data in the folder."""
     draft = folder / f"{FILE}.draft"

@@ -32,6 +32,11 @@ if "VALKEY_PORT" not in os.environ:
 # Broker for the wake-ups, Redis or Valkey. Default: the server on VALKEY_PORT, which `make run` then starts.
 REDIS_URL = env.str("REDIS_URL", default=f"redis://127.0.0.1:{VALKEY_PORT}/0")
 
+# Kombu's own default checks no certificate, and the broker's password would go to whoever answers.
+require(
+    not REDIS_URL.startswith("rediss://") or "ssl_cert_reqs=" in REDIS_URL,
+    "REDIS_URL is a rediss:// address: end it with ?ssl_cert_reqs=required, so that the certificate is checked.",
+)
 require(LEASE_SECONDS >= 5, "LEASE_SECONDS must be at least 5.")
 require(MAX_QUEUED_PHOTOS >= 1, "MAX_QUEUED_PHOTOS must be at least 1.")
 require(MAX_ATTEMPTS >= 1, "MAX_ATTEMPTS must be at least 1.")

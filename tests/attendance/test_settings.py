@@ -35,6 +35,7 @@ def test_key_that_was_taken_away_is_in_no_file_of_the_database(tmp_path: Path) -
         ({}, "SECRET_KEY must be set"),
         ({"SECRET_KEY": "x" * 40}, "MASTER_KEY must be set"),
         ({"DEBUG": "true", "LEASE_SECONDS": "1"}, "LEASE_SECONDS must be at least 5."),
+        ({"DEBUG": "true", "REDIS_URL": "rediss://broker:6379/0"}, "REDIS_URL is a rediss:// address"),
         ({"DEBUG": "true", "VALKEY_PORT": "six"}, "VALKEY_PORT: "),
         ({"DEBUG": "true", "DATABASE_URL": "nonsense"}, "DATABASE_URL must be"),
         ({"DEBUG": "true", "METRICS_TOKEN_FILE": "/nowhere/token"}, "METRICS_TOKEN: "),

@@ -1,13 +1,13 @@
 """What to start, by the way in which the site was installed."""
 
-import os
-
 from django.conf import settings
+
+from attendance import running
 
 
 def is_made() -> bool:
     """Whether `make run` brings broker, worker and sweeper: nothing names another broker."""
-    return not os.environ.get("REDIS_URL") and not os.environ.get("REDIS_URL_FILE")
+    return running.brings_broker()
 
 
 def for_broker() -> str:

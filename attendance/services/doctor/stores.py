@@ -93,8 +93,11 @@ def broker() -> Finding:
 
 def _broker_address() -> str:
     """Give host and port, without the password that the address may hold."""
-    parts = urlsplit(settings.REDIS_URL)
-    return f"{parts.hostname or 'An address without a host'}:{parts.port or 6379}"
+    try:
+        parts = urlsplit(settings.REDIS_URL)
+        return f"{parts.hostname}:{parts.port or 6379}" if parts.hostname else "The address without a host in REDIS_URL"
+    except ValueError:
+        return "The address without a port that is a number in REDIS_URL"
 
 
 def _broker_setup(appendonly: str, policy: str) -> Finding:

@@ -93,6 +93,14 @@ def test_broker_that_is_away(settings: Settings) -> None:
     assert "REDIS_URL" in found.remedy
 
 
+@pytest.mark.parametrize("address", ["redis://broker:six/0", "redis:///0", "nonsense"])
+def test_address_of_the_broker_that_makes_no_sense_is_blamed_on_its_setting(settings: Settings, address: str) -> None:
+    settings.REDIS_URL = address
+    found = stores.broker()
+    assert found.level == Level.WRONG
+    assert "REDIS_URL" in found.remedy
+
+
 def test_database_says_what_it_is() -> None:
     found = stores.database()
     assert found.level == Level.OK
