@@ -34,5 +34,5 @@ def valkey_port(folder: Path) -> int | None:
         noted = json.loads((folder / FILE).read_text())
         os.kill(noted["pid"], 0)  # asks whether it lives, and sends nothing
         return int(noted["valkey_port"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None

@@ -1,6 +1,7 @@
 """The audit log in words: what was done, to what kind of thing, and what its old and new values say."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from django.utils import timezone
@@ -178,7 +179,8 @@ def changes(event: AuditEvent, *, people: Mapping[int, object], students: Mappin
     """
     old, new = event.old, event.new
     if event.action.startswith("record."):
-        return [_mark_change(old, new)]
+        with suppress(KeyError, TypeError, ValueError):  # a mark of another release is shown as the log holds it
+            return [_mark_change(old, new)]
     if not isinstance(old, dict | None) or not isinstance(new, dict | None):
         return [" → ".join(_alone(value) for value in (old, new) if value is not None)]
     names = {"teachers": people, "student": students}
@@ -192,7 +194,7 @@ def _mark_change(old: Any, new: Any) -> str:
 
 
 def _alone(value: Any) -> str:
-    return str(_STATES.get(value, value))
+    return str(_STATES.get(value, value) if isinstance(value, str) else value)
 
 
 def _lines(old: Mapping[str, Any], new: Mapping[str, Any], names: Mapping[str, Mapping[int, object]]) -> Iterator[str]:

@@ -19,7 +19,7 @@ from attendance.services import sessions as meetings
 from attendance.services.roster_files import FileRow
 from attendance.services.roster_imports import apply_roster
 from attendance.web.auditlog import EVENTS_A_PAGE
-from attendance.web.auditwords import ACTIONS, FIELDS, KINDS
+from attendance.web.auditwords import ACTIONS, FIELDS, KINDS, changes
 from tests.attendance.conftest import World
 from tests.conftest import MakeStudent
 
@@ -180,3 +180,19 @@ def test_who_did_what_nobody_asked_for_is_said(office: Client, world: World) -> 
     assert "by the site itself" in text
     assert "how many: 3" in text
     assert "by recognition" in office.get("/school/audit/?action=selfie.accepted").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (None, {"status": "PRESENT", "source": "TELEPATHY"}),
+        ({"status": "ASLEEP", "source": "MANUAL"}, None),
+        ({}, {"source": "MANUAL"}),
+        ("PRESENT", ["LATE"]),
+    ],
+)
+def test_mark_of_another_release_is_shown_as_the_log_holds_it(old: object, new: object) -> None:
+    event = AuditEvent(action="record.set", object_type="attendancerecord", object_id="1", old=old, new=new)
+    said = " ".join(changes(event, people={}, students={}))
+    for value in ("TELEPATHY", "ASLEEP", "LATE"):
+        assert (value in said) == (value in str((old, new)))
